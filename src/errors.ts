@@ -1,0 +1,35 @@
+// The one error class of the library. A code exists only where a caller would act differently;
+// the message says what is, what was needed, where, and what to do.
+
+/**
+ * - `file`: the bytes are not a readable tensor file, or could not be fetched
+ * - `shape`: a tensor's shape or dtype does not fit what it is used for, or an index is out of range
+ * - `format`: the latent format is unknown, missing, or has no map to RGB
+ * - `weights`: a decoder's weights are incomplete or of another architecture
+ * - `gpu-unavailable`: no WebGPU, no adapter, or no device
+ * - `gpu-limit`: the work does not fit the device's limits
+ * - `gpu-lost`: the device was lost or destroyed, or the previewer was destroyed
+ * - `shader`: a shader did not compile or a pipeline could not be made
+ * - `aborted`: the caller's AbortSignal ended the work
+ */
+export type ErrorCode =
+  | 'file'
+  | 'shape'
+  | 'format'
+  | 'weights'
+  | 'gpu-unavailable'
+  | 'gpu-limit'
+  | 'gpu-lost'
+  | 'shader'
+  | 'aborted';
+
+/** Every error this library throws or rejects with. `cause` holds the platform's error where there was one. */
+export class LatentPreviewError extends Error {
+  override readonly name = 'LatentPreviewError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, { cause }: { cause?: unknown } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
