@@ -88,7 +88,7 @@ export function ciede2000(first: Float64Array, second: Float64Array): number {
 
 const degree = Math.PI / 180;
 
-/** Math.hypot guards against overflow at several times the cost. */
+/** Math.hypot guards against overflow at more than twice the cost. */
 function length(a: number, b: number): number {
   return Math.sqrt(a * a + b * b);
 }
