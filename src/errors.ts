@@ -9,8 +9,9 @@
  * - `gpu-unavailable`: no WebGPU, no adapter, or no device
  * - `gpu-limit`: the work does not fit the device's limits
  * - `gpu-lost`: the device was lost or destroyed, or the previewer was destroyed
- * - `shader`: a shader did not compile or a pipeline could not be made
- * - `aborted`: the caller's AbortSignal ended the work
+ * - `shader`: a shader did not compile or the device found a command invalid
+ *
+ * An aborted call rejects with its signal's reason instead, as `fetch` does.
  */
 export type ErrorCode =
   | 'file'
@@ -20,8 +21,7 @@ export type ErrorCode =
   | 'gpu-unavailable'
   | 'gpu-limit'
   | 'gpu-lost'
-  | 'shader'
-  | 'aborted';
+  | 'shader';
 
 /** Every error this library throws or rejects with. `cause` holds the platform's error where there was one. */
 export class LatentPreviewError extends Error {

@@ -1,0 +1,5 @@
+// Every decoder there is.
+
+export { linear } from './linear';
+export { mlp } from './mlp';
+export { polynomial } from './polynomial';

@@ -1,0 +1,201 @@
+// The GPU side of a previewer: uploads where needed, records, enlarges, presents and reads back. One submit per frame.
+
+import { LatentPreviewError } from '../errors';
+import type { Layer } from '../ops/op';
+import { layer } from '../ops/op';
+import { type Filter, resize } from '../ops/resize';
+import { pipelineOf } from './kernel';
+import { RecentMap } from './memory';
+import { checkPicture, compilePlan, createPicture, type Plan, type PlanOutput } from './plan';
+import type { LatentSource } from './source';
+import type { FrameData } from './upload';
+
+export interface GpuDecoder {
+  /** Puts a frame of CPU latents into this decoder's upload buffer. */
+  upload(frame: FrameData): { readonly buffer: GPUBuffer; readonly offset: number };
+  /** Records the frame at the decoder's size, or resized; the picture is this decoder's. */
+  record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture;
+  /** Submits, with what the GPU objects to as a rejection. */
+  submit(encode: (encoder: GPUCommandEncoder) => void): Promise<void>;
+  /** Submits and reads the picture back, rows without padding. Calls are answered in order. */
+  readBack(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>>;
+  destroy(): void;
+}
+
+export interface OutputSize {
+  readonly width: number;
+  readonly height: number;
+  readonly filter: Filter;
+}
+
+/** @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost` */
+export async function createGpuDecoder(
+  device: GPUDevice,
+  channels: number,
+  layers: readonly Layer[],
+  output: PlanOutput,
+): Promise<GpuDecoder> {
+  const lost = device.lost.then(({ message }) => {
+    throw new LatentPreviewError(
+      'gpu-lost',
+      `gpu: the device was lost (${message || 'no reason given'}); create a new previewer`,
+    );
+  });
+  lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
+  const plan = await Promise.race([compilePlan(device, channels, layers, output), lost]);
+  return new DeviceDecoder(device, plan, lost);
+}
+
+class DeviceDecoder implements GpuDecoder {
+  readonly #device: GPUDevice;
+  readonly #plan: Plan;
+  readonly #lost: Promise<never>;
+  readonly #resized = new RecentMap<Resized>(8, ({ picture }) => picture.destroy());
+  #uploads: GPUBuffer | undefined;
+  #readings: GPUBuffer | undefined;
+  #lastReading: Promise<unknown> = Promise.resolve();
+
+  constructor(device: GPUDevice, plan: Plan, lost: Promise<never>) {
+    this.#device = device;
+    this.#plan = plan;
+    this.#lost = lost;
+  }
+
+  upload({ data }: FrameData): { buffer: GPUBuffer; offset: number } {
+    const bytes = Math.ceil(data.byteLength / 4) * 4;
+    const most = this.#device.limits.maxBufferSize;
+    if (bytes > most)
+      throw new LatentPreviewError(
+        'gpu-limit',
+        `latents: a frame of ${bytes} bytes exceeds the device's buffers of ${most}; use backend 'cpu'`,
+      );
+    this.#uploads = this.#grown(this.#uploads, bytes, 'latents', GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    // Writes are whole words: an odd number of halves gets a zero beside it.
+    let whole = data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+    if (bytes !== data.byteLength) {
+      whole = new Uint16Array(bytes / 2);
+      whole.set(data);
+    }
+    this.#device.queue.writeBuffer(this.#uploads, 0, whole);
+    return { buffer: this.#uploads, offset: 0 };
+  }
+
+  record(encoder: GPUCommandEncoder, source: LatentSource, { width, height, filter }: OutputSize): GPUTexture {
+    const decoded = this.#plan.record(encoder, source);
+    if (decoded.width === width && decoded.height === height) return decoded;
+    checkPicture(this.#device, width, height);
+    const kernel = layer(resize, { width, height, filter }).kernel(
+      [3, decoded.height, decoded.width],
+      this.#device.limits,
+    );
+    const pipeline = pipelineOf(this.#device, { kernel, input: 'picture', output: 'picture' });
+    const { picture, groups } = this.#resized.get(`${width}×${height}`, () => ({
+      picture: createPicture(this.#device, width, height, 'resized'),
+      groups: new WeakMap(),
+    }));
+    let perFilter = groups.get(decoded);
+    if (!perFilter) {
+      perFilter = new Map();
+      groups.set(decoded, perFilter);
+    }
+    let group = perFilter.get(filter);
+    if (!group) {
+      group = this.#device.createBindGroup({
+        label: `resize ${filter}`,
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [
+          { binding: 0, resource: decoded.createView() },
+          { binding: 4, resource: picture.createView() },
+        ],
+      });
+      perFilter.set(filter, group);
+    }
+    const pass = encoder.beginComputePass({ label: 'latent-preview resize' });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(...kernel.workgroups);
+    pass.end();
+    return picture;
+  }
+
+  async submit(encode: (encoder: GPUCommandEncoder) => void): Promise<void> {
+    const device = this.#device;
+    device.pushErrorScope('out-of-memory');
+    device.pushErrorScope('validation');
+    let thrown: unknown;
+    try {
+      const encoder = device.createCommandEncoder({ label: 'latent-preview frame' });
+      encode(encoder);
+      device.queue.submit([encoder.finish()]);
+    } catch (error) {
+      thrown = error;
+    }
+    // Both scopes are popped in this task, so that the caller's own scopes on the same device stay in step.
+    const scopes = Promise.all([device.popErrorScope(), device.popErrorScope()]);
+    if (thrown !== undefined) {
+      await Promise.race([scopes, this.#lost]).catch(() => {});
+      throw thrown;
+    }
+    const [invalid, memory] = await Promise.race([scopes, this.#lost]);
+    if (memory) throw new LatentPreviewError('gpu-limit', `gpu: out of memory: ${memory.message}`, { cause: memory });
+    if (invalid) throw new LatentPreviewError('shader', `gpu: ${invalid.message}`, { cause: invalid });
+  }
+
+  readBack(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    // One buffer serves all read-backs: each waits for the one before it.
+    const reading = this.#lastReading.then(() => this.#read(encode));
+    this.#lastReading = reading.catch(() => {});
+    return reading;
+  }
+
+  async #read(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    let [rowBytes, paddedBytes, rows] = [0, 0, 0];
+    let target: GPUBuffer | undefined;
+    await this.submit((encoder) => {
+      const picture = encode(encoder);
+      rowBytes = picture.width * 4;
+      // Copies to buffers need rows at multiples of 256 bytes.
+      paddedBytes = Math.ceil(rowBytes / 256) * 256;
+      rows = picture.height;
+      this.#readings = this.#grown(
+        this.#readings,
+        paddedBytes * rows,
+        'pixels',
+        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      );
+      target = this.#readings;
+      encoder.copyTextureToBuffer({ texture: picture }, { buffer: target, bytesPerRow: paddedBytes }, [
+        picture.width,
+        rows,
+      ]);
+    });
+    const buffer = target as unknown as GPUBuffer;
+    await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, paddedBytes * rows), this.#lost]);
+    const mapped = new Uint8Array(buffer.getMappedRange(0, paddedBytes * rows));
+    const pixels = new Uint8ClampedArray(rowBytes * rows);
+    for (let y = 0; y < rows; y++)
+      pixels.set(mapped.subarray(y * paddedBytes, y * paddedBytes + rowBytes), y * rowBytes);
+    buffer.unmap();
+    return pixels;
+  }
+
+  destroy(): void {
+    this.#plan.destroy();
+    this.#resized.clear();
+    this.#uploads?.destroy();
+    this.#readings?.destroy();
+  }
+
+  /** The buffer, or a larger one in its place. */
+  #grown(buffer: GPUBuffer | undefined, size: number, label: string, usage: GPUBufferUsageFlags): GPUBuffer {
+    if (buffer && buffer.size >= size) return buffer;
+    buffer?.destroy();
+    return this.#device.createBuffer({ label, size: Math.ceil(size / 256) * 256, usage });
+  }
+}
+
+interface Resized {
+  readonly picture: GPUTexture;
+  /** Bind groups by the picture they read and the filter. */
+  readonly groups: WeakMap<GPUTexture, Map<Filter, GPUBindGroup>>;
+}

@@ -1,0 +1,40 @@
+// Where a device comes from, and what is said when there is none.
+
+import { LatentPreviewError } from '../errors';
+
+export type Backend = 'auto' | 'webgpu' | 'cpu';
+
+export interface AcquiredDevice {
+  readonly device: GPUDevice;
+  /** True where this library made it, and therefore destroys it. */
+  readonly owned: boolean;
+  /** A software implementation such as SwiftShader or lavapipe. */
+  readonly software: boolean;
+}
+
+/**
+ * The caller's device, or one of our own.
+ * @throws LatentPreviewError `gpu-unavailable` with what is missing and what to do
+ */
+export async function acquireDevice(given?: GPUDevice): Promise<AcquiredDevice> {
+  if (given) return { device: given, owned: false, software: given.adapterInfo?.isFallbackAdapter ?? false };
+  const gpu = globalThis.navigator?.gpu;
+  if (!gpu) throw unavailable(missingApi());
+  const adapter = await gpu.requestAdapter().catch((cause: unknown) => {
+    throw unavailable('the browser refused a GPU adapter', cause);
+  });
+  if (!adapter) throw unavailable('the browser has WebGPU but no adapter for it; hardware acceleration may be off');
+  const device = await adapter.requestDevice({ label: 'latent-preview' }).catch((cause: unknown) => {
+    throw unavailable('the adapter gave no device', cause);
+  });
+  return { device, owned: true, software: adapter.info?.isFallbackAdapter ?? false };
+}
+
+function missingApi(): string {
+  if (globalThis.isSecureContext === false)
+    return 'WebGPU is only there on secure pages; serve the page over https or from localhost';
+  return 'this browser or runtime has no WebGPU (no navigator.gpu)';
+}
+
+const unavailable = (reason: string, cause?: unknown): LatentPreviewError =>
+  new LatentPreviewError('gpu-unavailable', `gpu: ${reason}; backend 'auto' or 'cpu' works without one`, { cause });

@@ -1,0 +1,59 @@
+// Where a frame's latents lie in GPU memory, and how the kernels are told: the buffer range to bind and the uniforms that
+// shaders/lib/latents.wgsl and planes-input.wgsl call View.
+
+import { LatentPreviewError } from '../errors';
+import type { LatentView } from '../latents';
+import { frameSpan, type GpuDType } from './upload';
+
+/** Latents that lie in a buffer of the plan's device. */
+export interface LatentSource {
+  readonly buffer: GPUBuffer;
+  /** In bytes, of the tensor's first element. */
+  readonly offset: number;
+  /** In elements from there, of the frame's first element. */
+  readonly base: number;
+  readonly dtype: GpuDType;
+  readonly view: LatentView;
+  /** Gain and offset per channel (latents.ts, domainMap). */
+  readonly domainMap: Float32Array;
+}
+
+/** Where the second struct starts (uniform bindings start at multiples of 256) and how long it is. */
+export const uniformBytes = { size: 256, planes: 16 } as const;
+
+const dtypeCodes = { float32: 0, float16: 1, bfloat16: 2 } as const;
+
+export function viewWords({ view, dtype }: LatentSource, base: number): Uint32Array<ArrayBuffer> {
+  const { width, height, patch, strides } = view;
+  const words = new Uint32Array((uniformBytes.size + uniformBytes.planes) / 4);
+  words.set([base, strides.channel, strides.row, strides.column, strides.patchRow, strides.patchColumn]);
+  words.set([patch, dtypeCodes[dtype], width, height], 6);
+  words.set([width, height], uniformBytes.size / 4);
+  return words;
+}
+
+/**
+ * The part of the buffer that holds the frame, starting where a binding may, and the frame's first element in it.
+ * @throws LatentPreviewError `shape`, `gpu-limit`
+ */
+export function bindingRange(device: GPUDevice, { buffer, offset, base, dtype, view }: LatentSource) {
+  const { minStorageBufferOffsetAlignment: step, maxStorageBufferBindingSize: most } = device.limits;
+  const bytes = dtype === 'float32' ? 4 : 2;
+  const first = offset + base * bytes;
+  const start = Math.floor(first / step) * step;
+  // Kernels read whole 32-bit words.
+  const end = Math.ceil((first + frameSpan(view) * bytes) / 4) * 4;
+  if (end > buffer.size)
+    throw new LatentPreviewError(
+      'shape',
+      `latents: the frame ends at byte ${end} of buffer '${buffer.label}' rounded up to a 32-bit word, ` +
+        `the buffer has ${buffer.size}; make it a multiple of 4 bytes and large enough for the shape`,
+    );
+  if (end - start > most)
+    throw new LatentPreviewError(
+      'gpu-limit',
+      `latents: one frame spans ${end - start} bytes of its buffer, the device binds at most ${most}; ` +
+        `keep each frame's channels together (layout NTCHW), or pass a device with a higher maxStorageBufferBindingSize`,
+    );
+  return { offset: start, size: end - start, base: (first - start) / bytes };
+}

@@ -1,0 +1,134 @@
+// Which format latents may be in: ranked, with the reason. Shape alone never decides; per-channel statistics do most of
+// the telling. A guess is for a person to confirm: nothing in the library acts on one by itself.
+
+import type { Domain, LatentFormat } from './formats/format';
+import { formats } from './formats/index';
+import { channelStatistics } from './formats/statistics';
+import { domainMap, fittingLayouts, type Latents, type LatentView, viewLatents } from './latents';
+import { float16ToNumber, type Tensor } from './tensor';
+
+export interface FormatGuess {
+  readonly format: LatentFormat;
+  readonly domain: Domain;
+  /** 0 = the statistics are exactly what this format's latents usually have; guesses come smallest first. */
+  readonly distance: number;
+  /** One sentence for a person. */
+  readonly reason: string;
+}
+
+/**
+ * Formats that these latents may be in, likeliest first; empty where no format has their channels.
+ * The domain is guessed too, unless the caller or the file has said it.
+ * @throws LatentPreviewError `shape` for latents in GPU memory
+ */
+export function guessFormats(latents: Latents): readonly FormatGuess[] {
+  const { tensor } = latents;
+  if ('buffer' in tensor) return [];
+  const candidates = Object.values(formats).filter(
+    (format) => format.id === format.base && fittingLayouts(tensor.shape, format).length > 0,
+  );
+  const domains: readonly Domain[] = latents.domainFrom === 'default' ? ['model', 'vae'] : [latents.domain];
+  return candidates
+    .flatMap((format) => {
+      const view = viewLatents(withoutLayout(latents, format), format);
+      const found = sampleStatistics(tensor, view);
+      return domains
+        .filter((domain) => domain === 'model' || !isIdentity(format))
+        .map((domain) => judge(format, domain, found, view));
+    })
+    .sort((a, b) => a.distance - b.distance);
+}
+
+/** A layout that was given for one format may not fit another. */
+function withoutLayout({ layout, ...latents }: Latents, format: LatentFormat): Latents {
+  return layout && fittingLayouts(latents.tensor.shape, format).includes(layout) ? { ...latents, layout } : latents;
+}
+
+interface Statistics {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+function judge(format: LatentFormat, domain: Domain, found: Statistics, view: LatentView): FormatGuess {
+  const known = channelStatistics[format.base];
+  const usual = known ?? { mean: found.mean.map(() => 0), std: found.std.map(() => 1) };
+  // What the family's model latents look like in the domain in question.
+  const map = domainMap(format, 'model', domain, view.patch, 0);
+  const step = 2 * view.patch ** 2;
+  let sum = 0;
+  let total = 0;
+  found.mean.forEach((mean, c) => {
+    const [gain, offset] = [map[c * step] as number, map[c * step + 1] as number];
+    const [usualMean, usualStd] = [
+      (usual.mean[c] as number) * gain + offset,
+      (usual.std[c] as number) * Math.abs(gain),
+    ];
+    const std = Math.max(found.std[c] as number, 1e-6);
+    sum += ((mean - usualMean) / usualStd) ** 2 + Math.log(std / usualStd) ** 2;
+    total += std;
+  });
+  const count = found.mean.length;
+  // Families whose statistics nobody has measured, and raw latents, need to fit a little better to come first. Video
+  // formats hold single pictures too, but four axes usually mean a picture.
+  const video = format.dims === 3 && view.frames === 1 ? 0.2 : 0;
+  const distance = sum / count + (known ? 0 : 0.25) + (domain === 'vae' ? 0.05 : 0) + video;
+  const likeness = known ? `like ${format.name} latents of photos` : `like any normalised latents`;
+  const fit = distance < 0.6 ? `look ${likeness}` : `do not look much ${likeness}`;
+  return {
+    format,
+    domain,
+    distance,
+    reason:
+      `${view.channels} channels of ${view.width}×${view.height}${view.frames > 1 ? `, ${view.frames} frames` : ''}; ` +
+      `their means and deviations (${(total / count).toFixed(2)} on average) ${fit}` +
+      `${domain === 'vae' ? ' before scaling (VAE domain)' : ''}`,
+  };
+}
+
+/** Without scaling the two domains are one. */
+const isIdentity = ({ scalingFactor = 1, shiftFactor = 0, latentsMean, latentsStd }: LatentFormat): boolean =>
+  scalingFactor === 1 && shiftFactor === 0 && !latentsMean && !latentsStd;
+
+/** Mean and deviation of each unpacked channel of the last item's middle frame, from up to about 4096 pixels. */
+function sampleStatistics(tensor: Tensor, view: LatentView): Statistics {
+  const { strides, patch, width, height, channels } = view;
+  const base = (view.items - 1) * strides.item + Math.floor(view.frames / 2) * strides.frame;
+  // An odd step walks all places of a patch and all columns of most widths.
+  const step = Math.max(1, Math.floor((width * height) / 4096)) | 1;
+  const mean: number[] = [];
+  const std: number[] = [];
+  for (let c = 0; c < channels; c++) {
+    let [count, sum, squares] = [0, 0, 0];
+    for (let pixel = 0; pixel < width * height; pixel += step) {
+      const [y, x] = [Math.floor(pixel / width), pixel % width];
+      const [dy, dx] = [y % patch, x % patch];
+      const index =
+        base +
+        c * strides.channel +
+        ((y - dy) / patch) * strides.row +
+        ((x - dx) / patch) * strides.column +
+        dy * strides.patchRow +
+        dx * strides.patchColumn;
+      const value = elementOf(tensor, index);
+      if (!Number.isFinite(value)) continue;
+      count++;
+      sum += value;
+      squares += value * value;
+    }
+    const average = count ? sum / count : 0;
+    mean.push(average);
+    std.push(count ? Math.sqrt(Math.max(0, squares / count - average * average)) : 0);
+  }
+  return { mean, std };
+}
+
+const floats = new Float32Array(1);
+const words = new Uint32Array(floats.buffer);
+
+function elementOf({ dtype, data }: Tensor, index: number): number {
+  const value = data[index] as number;
+  if (dtype === 'float16') return float16ToNumber(value);
+  if (dtype !== 'bfloat16') return value;
+  words[0] = value << 16;
+  return floats[0] as number;
+}

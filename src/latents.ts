@@ -1,0 +1,306 @@
+// Latents: a tensor with what it means (format, domain, axis order), and the view that the kernels and the CPU path read
+// it through. Packing and layouts are addressing, not copies; domain conversion is the one affine map made here.
+
+import { LatentPreviewError } from './errors';
+import type { Domain, LatentFormat } from './formats/format';
+import { formatsWithChannels, resolveFormat } from './formats/index';
+import { elementCount, formatShape, itemSize, type Shape, type Tensor, tensorFromArray } from './tensor';
+
+/** A tensor that already lies in GPU memory. The buffer stays the caller's. */
+export interface GpuTensor {
+  readonly buffer: GPUBuffer;
+  /** In bytes; a multiple of the element size. */
+  readonly offset: number;
+  readonly dtype: 'float32' | 'float16' | 'bfloat16';
+  readonly shape: Shape;
+}
+
+/**
+ * The order of a tensor's axes, outermost first: N items, C channels, T frames, H rows, W columns,
+ * L tokens of a packed picture.
+ */
+export type Layout = 'CHW' | 'HWC' | 'NCHW' | 'NHWC' | 'CTHW' | 'TCHW' | 'NCTHW' | 'NTCHW' | 'LC' | 'NLC';
+
+/** Latents as a file or a sampler hands them over. Plain data: nothing to free. */
+export interface Latents {
+  readonly tensor: Tensor | GpuTensor;
+  /** What the caller or the file says they are; undefined where neither does. */
+  readonly format?: LatentFormat;
+  /** `model` (as the sampler sees them) unless the caller or the file says `vae`. */
+  readonly domain: Domain;
+  /** Who says so; `default` where nobody does. */
+  readonly domainFrom: 'caller' | 'file' | 'default';
+  /** Undefined: found from the shape and the format's channels. */
+  readonly layout?: Layout;
+  /** Latent rows and columns of token layouts, unpacked. Undefined: the most square pair that fits. */
+  readonly size?: { readonly height: number; readonly width: number };
+  /** The file's strings, such as a ComfyUI workflow. */
+  readonly metadata?: ReadonlyMap<string, string>;
+}
+
+export interface LatentOptions {
+  /** A format's id or object. Left out, a previewer takes its own. */
+  readonly format?: string | LatentFormat;
+  /** Default `model`, as samplers and diffusers' callbacks give them; `vae` for raw VAE latents. */
+  readonly domain?: Domain;
+  readonly layout?: Layout;
+  readonly size?: { readonly height: number; readonly width: number };
+}
+
+/**
+ * Latents over a typed array.
+ * @param data one entry per element; a `Uint16Array` with `dtype` `float16` or `bfloat16` for packed halves
+ * @throws LatentPreviewError `shape`, `format`
+ */
+export function latentsFromArray(
+  data: Tensor['data'],
+  { shape, dtype, ...options }: LatentOptions & { shape: Shape; dtype?: Tensor['dtype'] },
+): Latents {
+  return describeLatents(tensorFromArray(data, shape, dtype), options);
+}
+
+/**
+ * Latents that already lie in a GPU buffer of the previewer's device: decoded in place, without a copy.
+ * The buffer needs `GPUBufferUsage.STORAGE` and stays the caller's.
+ * @param options.offset bytes from the buffer's start, a multiple of the element size; default 0
+ * @throws LatentPreviewError `shape`, `format`
+ */
+export function latentsFromBuffer(
+  buffer: GPUBuffer,
+  {
+    shape,
+    dtype = 'float32',
+    offset = 0,
+    ...options
+  }: LatentOptions & { shape: Shape; dtype?: GpuTensor['dtype']; offset?: number },
+): Latents {
+  const bytes = elementCount(shape) * itemSize(dtype);
+  if (offset < 0 || offset % itemSize(dtype) !== 0)
+    throw new LatentPreviewError('shape', `latents: offset ${offset} is not a multiple of ${itemSize(dtype)} bytes`);
+  if (offset + bytes > buffer.size)
+    throw new LatentPreviewError(
+      'shape',
+      `latents: ${dtype} of shape ${formatShape(shape)} at offset ${offset} ends at byte ${offset + bytes}, ` +
+        `the buffer has ${buffer.size}`,
+    );
+  const storage = 0x80; // GPUBufferUsage.STORAGE: the global is absent on servers
+  if (!(buffer.usage & storage))
+    throw new LatentPreviewError(
+      'shape',
+      `latents: the buffer '${buffer.label}' lacks GPUBufferUsage.STORAGE; create it with that usage`,
+    );
+  return describeLatents({ buffer, offset, dtype, shape: [...shape] }, options);
+}
+
+/** A tensor with what it means. @throws LatentPreviewError `format` */
+export function describeLatents(
+  tensor: Tensor | GpuTensor,
+  { format, domain, layout, size }: LatentOptions = {},
+): Latents {
+  return {
+    tensor,
+    domain: domain ?? 'model',
+    domainFrom: domain ? 'caller' : 'default',
+    ...(format === undefined ? {} : { format: resolveFormat(format) }),
+    ...(layout === undefined ? {} : { layout }),
+    ...(size === undefined ? {} : { size }),
+  };
+}
+
+/**
+ * How to read one format's latents out of a tensor. The element of unpacked channel c, row y, column x is at
+ * item·i + frame·t + channel·c + row·⌊y/p⌋ + column·⌊x/p⌋ + patchRow·(y mod p) + patchColumn·(x mod p), p = patch.
+ */
+export interface LatentView {
+  readonly items: number;
+  readonly frames: number;
+  /** Unpacked. */
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly patch: number;
+  readonly strides: {
+    readonly item: number;
+    readonly frame: number;
+    readonly channel: number;
+    readonly row: number;
+    readonly column: number;
+    readonly patchRow: number;
+    readonly patchColumn: number;
+  };
+}
+
+const layoutsByRank: Record<number, readonly Layout[]> = {
+  2: ['LC'],
+  3: ['CHW', 'HWC', 'NLC'],
+  4: ['NCHW', 'NHWC', 'CTHW', 'TCHW'],
+  5: ['NCTHW', 'NTCHW'],
+};
+
+/** The layouts in which a shape can hold a format's latents, likeliest first. */
+export function fittingLayouts(shape: Shape, { channels, dims, packing }: LatentFormat): Layout[] {
+  return (layoutsByRank[shape.length] ?? []).filter((layout) => {
+    const found = shape[layout.indexOf('C')];
+    if (layout.includes('L')) return packing?.layouts.includes('tokens') && found === packing.packedChannels;
+    if (layout.includes('T') && layout.length === 4 && dims !== 3) return false;
+    return found === channels || (packing?.layouts.includes('channels') && found === packing.packedChannels);
+  });
+}
+
+/** Rows and columns of a packed picture of `tokens` tokens: the given size, or the most square pair, landscape first. */
+function tokenGrid(tokens: number, patch: number, size: Latents['size']): { height: number; width: number } {
+  if (size) {
+    if (size.height * size.width !== tokens * patch * patch)
+      throw new LatentPreviewError(
+        'shape',
+        `latents: ${tokens} tokens of ${patch}×${patch} latent pixels cannot be ${size.height}×${size.width}; ` +
+          `height × width must be ${tokens * patch * patch}`,
+      );
+    return size;
+  }
+  let rows = Math.floor(Math.sqrt(tokens));
+  while (rows > 1 && tokens % rows !== 0) rows--;
+  return { height: rows * patch, width: (tokens / rows) * patch };
+}
+
+/**
+ * How `format` reads these latents.
+ * @throws LatentPreviewError `shape` where the shape does not fit the format; the message names formats that fit
+ */
+export function viewLatents({ tensor, layout: given, size }: Latents, format: LatentFormat): LatentView {
+  const { shape } = tensor;
+  const { channels, packing } = format;
+  const fitting = fittingLayouts(shape, format);
+  const layout = given ?? fitting[0];
+  if (!layout || layout.length !== shape.length || (given && !fitting.includes(given)))
+    throw new LatentPreviewError('shape', misfit(shape, given, format));
+  if (elementCount(shape) === 0)
+    throw new LatentPreviewError('shape', `latents: shape ${formatShape(shape)} has no elements`);
+
+  const axis = (letter: string): { length: number; stride: number } => {
+    const index = layout.indexOf(letter);
+    if (index < 0) return { length: 1, stride: 0 };
+    return { length: shape[index] as number, stride: shape.slice(index + 1).reduce((product, n) => product * n, 1) };
+  };
+  const [item, frame, channel] = [axis('N'), axis('T'), axis('C')];
+  const patch = packing?.patch ?? 1;
+  const common = { items: item.length, frames: frame.length, channels, patch };
+
+  if (layout.includes('L')) {
+    const token = axis('L');
+    const grid = tokenGrid(token.length, patch, size);
+    return {
+      ...common,
+      ...grid,
+      strides: {
+        item: item.stride,
+        frame: 0,
+        channel: patch * patch,
+        row: (grid.width / patch) * token.stride,
+        column: token.stride,
+        patchRow: patch,
+        patchColumn: 1,
+      },
+    };
+  }
+  const [row, column] = [axis('H'), axis('W')];
+  const strides = { item: item.stride, frame: frame.stride };
+  // An unpacked tensor of a packed family is read in patches too: its statistics are per packed channel.
+  if (channel.length === channels)
+    return {
+      ...common,
+      height: row.length,
+      width: column.length,
+      strides: {
+        ...strides,
+        channel: channel.stride,
+        row: row.stride * patch,
+        column: column.stride * patch,
+        patchRow: row.stride,
+        patchColumn: column.stride,
+      },
+    };
+  return {
+    ...common,
+    height: row.length * patch,
+    width: column.length * patch,
+    strides: {
+      ...strides,
+      channel: channel.stride * patch * patch,
+      row: row.stride,
+      column: column.stride,
+      patchRow: channel.stride * patch,
+      patchColumn: channel.stride,
+    },
+  };
+}
+
+function misfit(shape: Shape, given: Layout | undefined, { id, channels, packing }: LatentFormat): string {
+  const wanted = packing ? `${channels} (or ${packing.packedChannels} packed)` : `${channels}`;
+  const ranks = Object.keys(layoutsByRank);
+  if (!(shape.length in layoutsByRank))
+    return `latents: shape ${formatShape(shape)} has ${shape.length} axes; latents have ${ranks.join(', ')}`;
+  const layout = given ?? (layoutsByRank[shape.length]?.[0] as Layout);
+  if (layout.length !== shape.length)
+    return `latents: layout '${layout}' has ${layout.length} axes, shape ${formatShape(shape)} has ${shape.length}`;
+  const found = shape[layout.indexOf('C')] as number;
+  const others = formatsWithChannels(found).map((format) => format.id);
+  return (
+    `latents: shape ${formatShape(shape)} read as ${layout} has ${found} channels, format '${id}' has ${wanted}; ` +
+    (others.length > 0
+      ? `formats with ${found}: ${others.slice(0, 8).join(', ')}${others.length > 8 ? ', …' : ''}`
+      : '') +
+    (others.length > 0 ? '; ' : '') +
+    `pass \`format\`, or \`layout\` if the axes are in another order`
+  );
+}
+
+/**
+ * The affine map per channel that brings latents from one domain to the other: value × gain + offset.
+ * Entry (c·p² + (y mod p)·p + (x mod p)) × 2 is the gain, the next the offset, for unpacked channel c.
+ * @param frame the latent frame, for families whose statistics differ by frame
+ */
+export function domainMap(format: LatentFormat, from: Domain, to: Domain, patch: number, frame: number): Float32Array {
+  const { channels, scalingFactor = 1, shiftFactor = 0, latentsMean, latentsStd } = format;
+  const inner = patch * patch;
+  const map = new Float32Array(channels * inner * 2);
+  const statistic = (values: LatentFormat['latentsMean'], k: number, none: number): number => {
+    if (!values) return none;
+    const entry = values[values.length === channels * inner ? k : Math.floor(k / inner)];
+    return typeof entry === 'object' ? (entry[Math.min(frame, entry.length - 1)] ?? none) : (entry ?? none);
+  };
+  for (let k = 0; k < channels * inner; k++) {
+    let gain = 1;
+    let offset = 0;
+    if (from !== to) {
+      const std = statistic(latentsStd, k, 1);
+      const centre = shiftFactor + statistic(latentsMean, k, 0);
+      gain = to === 'model' ? scalingFactor / std : std / scalingFactor;
+      offset = to === 'model' ? -centre * gain : centre;
+    }
+    map[k * 2] = gain;
+    map[k * 2 + 1] = offset;
+  }
+  return map;
+}
+
+/**
+ * Checks `{ item, frame }` against a view.
+ * @param frame default: the middle frame, as the first one of causal video VAEs is washed out
+ * @throws LatentPreviewError `shape`
+ */
+export function selectFrame(
+  view: LatentView,
+  { item = 0, frame = Math.floor(view.frames / 2) }: { item?: number; frame?: number },
+): { item: number; frame: number } {
+  for (const [name, index, count] of [
+    ['item', item, view.items],
+    ['frame', frame, view.frames],
+  ] as const)
+    if (!Number.isInteger(index) || index < 0 || index >= count)
+      throw new LatentPreviewError(
+        'shape',
+        `latents: ${name} ${index} is out of range; there are ${count} (0 to ${count - 1})`,
+      );
+  return { item, frame };
+}

@@ -1,0 +1,72 @@
+// From a decoder's three planes to 8-bit sRGB on the CPU: the other side of shaders/lib/picture-output.wgsl.
+
+import type { Decoder } from './decoders/decoder';
+
+/** Bring a clamp's range to 0..1: value × scale + offset. */
+export function outputScale({ range: [low, high] }: Decoder['output']): { scale: number; offset: number } {
+  return { scale: 1 / (high - low), offset: -low / (high - low) };
+}
+
+/**
+ * Activates `count` pixels of three planes (3, count), rounds half up and writes them opaque into `rgba` from pixel
+ * `first` on.
+ * @returns false where a value was not finite or absurdly large: the latents hold elements to be replaced first
+ */
+export function writePixels(
+  planes: Float32Array,
+  count: number,
+  output: Decoder['output'],
+  rgba: Uint32Array,
+  first: number,
+): boolean {
+  const convert = { clamp: undefined, sigmoid, oklab: oklabToSrgb }[output.activation];
+  const { scale, offset } = outputScale(output);
+  // Steps of 1/255 and the half that rounds up, folded into the clamp's range.
+  const gain = scale * 255;
+  const start = offset * 255 + 0.5;
+  let sane = true;
+  for (let i = 0; i < count; i++) {
+    let r = planes[i] as number;
+    let g = planes[count + i] as number;
+    let b = planes[2 * count + i] as number;
+    // NaN fails the comparison too.
+    if (!(Math.abs(r) + Math.abs(g) + Math.abs(b) < insane)) sane = false;
+    if (convert) {
+      [r, g, b] = convert(r, g, b).map((value) => value * 255 + 0.5) as [number, number, number];
+    } else {
+      r = r * gain + start;
+      g = g * gain + start;
+      b = b * gain + start;
+    }
+    rgba[first + i] = 0xff000000 | (step(b) << 16) | (step(g) << 8) | step(r);
+  }
+  return sane;
+}
+
+/** Above this a pixel's latents cannot be sane: they are read again with what is not finite replaced. */
+const insane = 1e6;
+
+const step = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value | 0);
+
+const sigmoid = (r: number, g: number, b: number): [number, number, number] => [
+  1 / (1 + Math.exp(-r)),
+  1 / (1 + Math.exp(-g)),
+  1 / (1 + Math.exp(-b)),
+];
+
+const curve = (value: number): number => {
+  const linear = value < 0 ? 0 : value > 1 ? 1 : value;
+  return linear <= 0.0031308 ? 12.92 * linear : 1.055 * linear ** (1 / 2.4) - 0.055;
+};
+
+/** OKLab (Björn Ottosson, 2020; public domain) to linear sRGB, then the sRGB transfer curve; clamped to 0..1. */
+export function oklabToSrgb(lightness: number, a: number, b: number): [number, number, number] {
+  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  return [
+    curve(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s),
+    curve(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s),
+    curve(-0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s),
+  ];
+}

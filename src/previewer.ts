@@ -1,0 +1,233 @@
+// createPreviewer(): the whole flow on one page. Latents in, a picture out, on the GPU or on the CPU.
+
+import { type Canvas, canvasBlob, drawPicture, gpuContext, newCanvas, toImageData } from './canvas';
+import { decodeOnCpu, type Picture, resizeOnCpu } from './cpu';
+import type { Decoder } from './decoders/decoder';
+import { linear } from './decoders/index';
+import { LatentPreviewError } from './errors';
+import type { LatentFormat } from './formats/format';
+import { resolveFormat } from './formats/index';
+import { createGpuDecoder, type GpuDecoder, type OutputSize } from './gpu/decode';
+import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
+import type { LatentSource } from './gpu/source';
+import { frameData } from './gpu/upload';
+import { domainMap, type Latents, selectFrame, viewLatents } from './latents';
+import type { Filter } from './ops/resize';
+import { outputScale } from './output';
+
+export interface PreviewerOptions {
+  /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
+  readonly format: string | LatentFormat;
+  /** Default: the format's published map to RGB. */
+  readonly decoder?: Decoder;
+  /** Your own device; it is never destroyed here. Given, `auto` always uses it. */
+  readonly device?: GPUDevice;
+  /**
+   * `auto` (default): the GPU where there is a real one, else the CPU, which beats a software GPU for per-pixel maps.
+   * `webgpu`: the GPU even if it is a software one, or an error. `cpu`: never the GPU.
+   */
+  readonly backend?: Backend;
+}
+
+export interface FrameOptions {
+  /** Which item of a batch; default 0. */
+  readonly item?: number;
+  /** Which latent frame of a video; default the middle one. */
+  readonly frame?: number;
+  /**
+   * The picture's size: `latent` (default; the decoder's own size), `image` (the size the model's VAE would decode to) or
+   * pixels.
+   */
+  readonly size?: 'latent' | 'image' | { readonly width: number; readonly height: number };
+  /** How the picture gets to that size; default `bilinear`. */
+  readonly resample?: Filter;
+}
+
+/** Made by {@link createPreviewer}. Owns GPU memory: `destroy()` frees it. */
+export interface Previewer {
+  readonly format: LatentFormat;
+  readonly decoder: Decoder;
+  /** Where it decodes. */
+  readonly backend: 'webgpu' | 'cpu';
+  /** The device it decodes on; undefined on the CPU. */
+  readonly device: GPUDevice | undefined;
+  /**
+   * Decodes onto a canvas and sets its size. Resolves once the frame is submitted.
+   * Every method rejects with LatentPreviewError: `shape`, `format`, `gpu-limit`, `gpu-lost`.
+   */
+  toCanvas(latents: Latents, canvas: Canvas, options?: FrameOptions): Promise<void>;
+  /** sRGB, 8 bits, opaque. In Node a plain object of the same shape. */
+  toImageData(latents: Latents, options?: FrameOptions): Promise<ImageData>;
+  toImageBitmap(latents: Latents, options?: FrameOptions): Promise<ImageBitmap>;
+  /** An encoded picture; `type` default `image/png`. */
+  toBlob(latents: Latents, options?: FrameOptions & { type?: string; quality?: number }): Promise<Blob>;
+  /**
+   * Records the decode into your encoder and submits nothing. The rgba8 texture stays the previewer's and is written again
+   * by the next frame of its size. Latents in CPU memory are uploaded at once, so submit before you record others;
+   * latents in a buffer of your device are read where they are.
+   * @throws LatentPreviewError `gpu-unavailable` on the CPU backend, `shape`, `gpu-limit`
+   */
+  record(encoder: GPUCommandEncoder, latents: Latents, options?: FrameOptions): GPUTexture;
+  /** Frees what the previewer made; the device only if it made that. Calls after it reject with `gpu-lost`. */
+  destroy(): void;
+}
+
+/**
+ * Compiles a decoder for a device.
+ * @throws LatentPreviewError `format` (unknown, or without a map), `gpu-unavailable` (backend `webgpu`), `shader`
+ */
+export async function createPreviewer({
+  format,
+  decoder,
+  device,
+  backend = 'auto',
+}: PreviewerOptions): Promise<Previewer> {
+  const resolved = resolveFormat(format);
+  const chosen = decoder ?? linear(resolved);
+  if (chosen.channels !== resolved.channels)
+    throw new LatentPreviewError(
+      'format',
+      `previewer: decoder '${chosen.name}' takes ${chosen.channels} channels, format '${resolved.id}' has ${resolved.channels}`,
+    );
+  const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
+  if (!acquired) return new DecodingPreviewer(resolved, chosen);
+  const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
+  const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output);
+  return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu });
+}
+
+/** Undefined where `auto` does better on the CPU. */
+async function findDevice(backend: Backend, given?: GPUDevice): Promise<AcquiredDevice | undefined> {
+  if (given || backend === 'webgpu') return acquireDevice(given);
+  const found = await acquireDevice().catch((error: unknown) => {
+    if (error instanceof LatentPreviewError && error.code === 'gpu-unavailable') return undefined;
+    throw error;
+  });
+  if (!found?.software) return found;
+  found.device.destroy();
+  return undefined;
+}
+
+class DecodingPreviewer implements Previewer {
+  readonly format: LatentFormat;
+  readonly decoder: Decoder;
+  readonly backend: 'webgpu' | 'cpu';
+  readonly device: GPUDevice | undefined;
+  readonly #gpu: GpuDecoder | undefined;
+  readonly #ownsDevice: boolean;
+  #bitmapCanvas: OffscreenCanvas | undefined;
+  #destroyed = false;
+
+  constructor(format: LatentFormat, decoder: Decoder, on?: AcquiredDevice & { gpu: GpuDecoder }) {
+    this.format = format;
+    this.decoder = decoder;
+    this.backend = on ? 'webgpu' : 'cpu';
+    this.device = on?.device;
+    this.#gpu = on?.gpu;
+    this.#ownsDevice = on?.owned ?? false;
+  }
+
+  async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
+    const gpu = this.#alive();
+    if (gpu && this.device) {
+      const { width, height } = this.#outputSize(latents, options);
+      const context = gpuContext(canvas, this.device, width, height);
+      if (context)
+        return gpu.submit((encoder) => {
+          const texture = this.record(encoder, latents, options);
+          encoder.copyTextureToTexture({ texture }, { texture: context.getCurrentTexture() }, [width, height]);
+        });
+    }
+    drawPicture(canvas, await this.#toPicture(latents, options));
+  }
+
+  async toImageData(latents: Latents, options: FrameOptions = {}): Promise<ImageData> {
+    return toImageData(await this.#toPicture(latents, options));
+  }
+
+  async toImageBitmap(latents: Latents, options: FrameOptions = {}): Promise<ImageBitmap> {
+    if (!this.#alive() || typeof OffscreenCanvas !== 'function')
+      return createImageBitmap(toImageData(await this.#toPicture(latents, options)));
+    // No read-back: the canvas hands its texture over. It must do so in the task that submitted.
+    this.#bitmapCanvas ??= new OffscreenCanvas(1, 1);
+    const canvas = this.#bitmapCanvas;
+    const drawn = this.toCanvas(latents, canvas, options);
+    const bitmap = canvas.transferToImageBitmap();
+    await drawn;
+    return bitmap;
+  }
+
+  async toBlob(
+    latents: Latents,
+    { type = 'image/png', quality, ...options }: FrameOptions & { type?: string; quality?: number } = {},
+  ): Promise<Blob> {
+    const picture = await this.#toPicture(latents, options);
+    const canvas = newCanvas(picture.width, picture.height);
+    drawPicture(canvas, picture);
+    return canvasBlob(canvas, type, quality);
+  }
+
+  record(encoder: GPUCommandEncoder, latents: Latents, options: FrameOptions = {}): GPUTexture {
+    const gpu = this.#alive();
+    if (!gpu)
+      throw new LatentPreviewError(
+        'gpu-unavailable',
+        'previewer: record() needs the GPU, this previewer decodes on the CPU; create it with your `device`',
+      );
+    const size = this.#outputSize(latents, options);
+    return gpu.record(encoder, this.#source(gpu, latents, options), size);
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#gpu?.destroy();
+    if (this.#ownsDevice) this.device?.destroy();
+  }
+
+  async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
+    const gpu = this.#alive();
+    const { width, height, filter } = this.#outputSize(latents, options);
+    if (!gpu) return resizeOnCpu(decodeOnCpu(this.decoder, latents, this.format, options), width, height, filter);
+    const data = await gpu.readBack((encoder) => this.record(encoder, latents, options));
+    return { width, height, data };
+  }
+
+  /** Where the frame lies on the GPU; latents in CPU memory are uploaded first. */
+  #source(gpu: GpuDecoder, latents: Latents, options: FrameOptions): LatentSource {
+    const { tensor, domain } = latents;
+    const view = viewLatents(latents, this.format);
+    const { item, frame } = selectFrame(view, options);
+    const base = item * view.strides.item + frame * view.strides.frame;
+    const map = domainMap(this.format, domain, this.decoder.domain, view.patch, frame);
+    if ('buffer' in tensor)
+      return { buffer: tensor.buffer, offset: tensor.offset, base, dtype: tensor.dtype, view, domainMap: map };
+    const data = frameData(tensor, view, base);
+    const { buffer, offset } = gpu.upload(data);
+    return { buffer, offset, base: 0, dtype: data.dtype, view: { ...view, strides: data.strides }, domainMap: map };
+  }
+
+  /** Also where latents that are said to be of another format are refused. */
+  #outputSize(latents: Latents, { size = 'latent', resample = 'bilinear' }: FrameOptions): OutputSize {
+    const { format, decoder } = this;
+    if (latents.format && latents.format.base !== format.base)
+      throw new LatentPreviewError(
+        'format',
+        `latents: they are '${latents.format.id}', the previewer was made for '${format.id}'; create one for theirs`,
+      );
+    const view = viewLatents(latents, format);
+    if (typeof size === 'object') {
+      for (const side of [size.width, size.height])
+        if (!Number.isInteger(side) || side < 1)
+          throw new LatentPreviewError('shape', `previewer: size ${size.width}×${size.height} is not a size in pixels`);
+      return { width: size.width, height: size.height, filter: resample };
+    }
+    const scale = size === 'image' ? format.spatialDownscale : decoder.upscale;
+    return { width: view.width * scale, height: view.height * scale, filter: resample };
+  }
+
+  #alive(): GpuDecoder | undefined {
+    if (this.#destroyed) throw new LatentPreviewError('gpu-lost', 'previewer: it was destroyed; create a new one');
+    return this.#gpu;
+  }
+}
