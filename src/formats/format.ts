@@ -17,10 +17,7 @@ export interface Source {
  */
 export type Domain = 'model' | 'vae';
 
-/**
- * How p×p latent pixels are folded into channels: packed channel k is channel `k / p²`, row `k % p² / p`, column `k % p`
- * of its patch.
- */
+/** How p×p latent pixels are folded into channels. */
 export interface Packing {
   /** p: pixels folded per side. */
   readonly patch: number;
@@ -30,6 +27,11 @@ export interface Packing {
    * How packed latents are laid out: `channels` (N, packedChannels, H/p, W/p), `tokens` (N, H/p × W/p, packedChannels).
    */
   readonly layouts: readonly ('channels' | 'tokens')[];
+  /**
+   * Which packed channel holds channel c of a patch's pixel (row, column). `channel`, the default:
+   * c × p² + row × p + column, as PyTorch's pixel_unshuffle does. `patch`: (row × p + column) × channels + c.
+   */
+  readonly order?: 'channel' | 'patch';
 }
 
 /** What turns the map's three numbers into sRGB in 0..1. `clamp` first maps `outputRange` to 0..1. */
@@ -76,3 +78,12 @@ export interface LatentFormat {
   /** Of the map; of the facts where there is no map. */
   readonly source: Source;
 }
+
+/** The fields of a format that describe a published map. */
+export type RgbMap = Pick<
+  LatentFormat,
+  'latentRgbFactors' | 'latentRgbBias' | 'smoothMatrix' | 'outputActivation' | 'outputRange' | 'suspect' | 'source'
+>;
+
+/** The fields of a format that hold for every map of its latent space. */
+export type LatentSpace = Omit<LatentFormat, keyof RgbMap | 'id' | 'aliases'>;
