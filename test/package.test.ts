@@ -1,0 +1,229 @@
+// The package as its users meet it: the tarball that `npm pack` makes of dist, installed in an empty folder, imported in
+// plain Node, built by a blank Vite project, type-checked by a strict one. And the budgets: size, `any`, dependencies.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import ts from 'typescript';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { entries } from '../scripts/entries.mjs';
+import { root } from '../scripts/setup.mjs';
+import { compactWgsl, wgsl } from '../scripts/wgsl.mjs';
+
+interface LockedPackage {
+  resolved?: string;
+  optionalDependencies?: Record<string, string>;
+}
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const project = mkdtempSync(join(tmpdir(), 'latent-preview-'));
+const installed = join(project, 'node_modules', manifest.name);
+const tool = (name: string) => join(root, 'node_modules', '.bin', name);
+let tarball = '';
+
+/** Runs a command and throws with everything it printed where it fails. */
+function run(command: string, args: string[], folder = project): string {
+  try {
+    return execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}\n${stderr}`);
+  }
+}
+
+/** Paths below a folder, files only. */
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+beforeAll(() => {
+  if (!existsSync(join(root, 'dist', 'index.d.ts'))) throw new Error('dist is missing: run `npm run build` first');
+  const [packed] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], root),
+  ) as { filename: string }[];
+  tarball = join(project, packed!.filename);
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'blank', private: true, type: 'module' }));
+  // Offline: it must need nothing but itself.
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball]);
+});
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+it('installs alone, without a runtime dependency', () => {
+  expect(manifest.dependencies).toBeUndefined();
+  const names = readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'));
+  expect(names).toEqual([manifest.name]);
+});
+
+it('imports nothing that it does not carry', () => {
+  const foreign = filesBelow(join(installed, 'dist'))
+    .filter((file) => file.endsWith('.js'))
+    .flatMap((file) => ts.preProcessFile(readFileSync(file, 'utf8')).importedFiles.map(({ fileName }) => fileName))
+    .filter((specifier) => !specifier.startsWith('.'));
+  expect(foreign).toEqual([]);
+});
+
+it.each(entries.map(({ specifier }) => specifier))('imports %s in plain Node, where there is no GPU', (specifier) => {
+  // Newer Nodes have a navigator; no part of a browser may be needed at import.
+  const code = `delete globalThis.navigator; console.log(Object.keys(await import('${specifier}')).join(' '))`;
+  const names = run(process.execPath, ['--input-type=module', '-e', code]).trim().split(' ');
+  expect(names.length).toBeGreaterThan(0);
+  expect(names).not.toContain('default');
+});
+
+it('builds in a blank Vite project', async () => {
+  const folder = join(project, 'site');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'index.html'), '<!doctype html><script type="module" src="./main.js"></script>');
+  const lines = entries.map(({ specifier }, k) => `import * as entry${k} from '${specifier}'; console.log(entry${k});`);
+  writeFileSync(join(folder, 'main.js'), lines.join('\n'));
+  await build({ root: folder, configFile: false, logLevel: 'error' });
+  const [script] = readdirSync(join(folder, 'dist', 'assets')).filter((name) => name.endsWith('.js'));
+  const code = readFileSync(join(folder, 'dist', 'assets', script!), 'utf8');
+  // The shaders are in it: nothing is left to be fetched beside it.
+  expect(code).toContain('@compute');
+  expect(code).not.toMatch(/\.wgsl\?raw/);
+});
+
+it('ships shaders whose lines are numbered as in their files', () => {
+  const files = filesBelow(join(root, 'shaders')).filter((file) => file.endsWith('.wgsl'));
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) {
+    const before = readFileSync(file, 'utf8').split('\n');
+    const after = compactWgsl(readFileSync(file, 'utf8')).split('\n');
+    expect(after.length).toBe(before.length);
+    for (const [k, line] of after.entries()) expect(before[k]).toContain(line);
+    expect(after.join('\n')).not.toMatch(/\/\/|\/\*/);
+  }
+});
+
+it('type-checks strictly in a project that looks into the declarations', () => {
+  const lines = entries.map(({ specifier }, k) => `import * as entry${k} from '${specifier}';\nexport { entry${k} };`);
+  writeFileSync(join(project, 'types.ts'), lines.join('\n'));
+  const options = ['--module', 'node16', '--target', 'es2022', '--lib', 'es2022,dom', '--strict', '--noEmit'];
+  // `--types ''` would read @types of folders above.
+  run(tool('tsc'), [...options, '--skipLibCheck', 'false', '--typeRoots', join(project, 'none'), 'types.ts']);
+});
+
+it('has declarations that pull in no other package', () => {
+  const references = filesBelow(join(installed, 'dist'))
+    .filter((file) => file.endsWith('.d.ts'))
+    .filter((file) => /\/\/\/ <reference/.test(readFileSync(file, 'utf8')));
+  expect(references).toEqual([]);
+});
+
+it('satisfies publint', async () => {
+  const { messages, pkg } = await publint({ pkgDir: installed, pack: false, strict: true });
+  expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+});
+
+it('satisfies attw, as a package of ES modules alone', () => {
+  run(tool('attw'), [tarball, '--profile', 'esm-only']);
+});
+
+it('keeps the notices of everything it bundles', () => {
+  const notices = readFileSync(join(installed, 'dist', 'THIRD-PARTY-LICENSES.md'), 'utf8');
+  const sources = filesBelow(join(installed, 'dist'))
+    .filter((file) => file.endsWith('.js.map'))
+    .flatMap((file) => (JSON.parse(readFileSync(file, 'utf8')) as { sources: string[] }).sources);
+  const bundled = new Set(
+    sources.flatMap((source) => source.match(/node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*node_modules)/)?.[1] ?? []),
+  );
+  // npyjs reads the bodies of .npy files; were it not found here, this test would be looking at nothing.
+  expect(bundled).toContain('npyjs');
+  for (const name of bundled) expect(notices).toMatch(new RegExp(`^## ${name} - .*\\n\\n[^#]{500}`, 'm'));
+});
+
+it('has a core entry of at most 20 kB gzip, format data counted apart', async () => {
+  // Data are all files of src/formats but these.
+  const logic = ['index', 'format', 'record', 'nearest', 'validate'];
+  const isData = (id: string) => {
+    const path = relative(join(root, 'src', 'formats'), id).replace(/\.ts$/, '');
+    return !path.startsWith('..') && !logic.includes(path);
+  };
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    publicDir: false,
+    plugins: [wgsl()],
+    build: {
+      write: false,
+      minify: true,
+      target: 'es2022',
+      rolldownOptions: {
+        input: join(root, 'src', 'index.ts'),
+        preserveEntrySignatures: 'strict',
+        output: { codeSplitting: { groups: [{ name: 'data', test: isData }] } },
+      },
+    },
+  });
+  const chunks = new Map<string, { code: string; imports: string[]; name: string; isEntry: boolean }>();
+  for (const part of [built].flat().flatMap((output) => ('output' in output ? output.output : [])))
+    if (part.type === 'chunk') chunks.set(part.fileName, part);
+  // What an `import` of the core loads at once; chunks behind `import()` load when they are needed.
+  const atOnce = new Set([...chunks].filter(([, { isEntry }]) => isEntry).map(([fileName]) => fileName));
+  for (const fileName of atOnce) for (const imported of chunks.get(fileName)?.imports ?? []) atOnce.add(imported);
+  const sizes = { core: 0, data: 0, later: 0 };
+  for (const [fileName, { code, name }] of chunks) {
+    const part = name === 'data' ? 'data' : atOnce.has(fileName) ? 'core' : 'later';
+    sizes[part] += gzipSync(code, { level: 9 }).length;
+  }
+  console.log(`gzip: core entry ${sizes.core}, loaded when needed ${sizes.later}, format data ${sizes.data} bytes`);
+  expect(sizes.data).toBeGreaterThan(1000);
+  expect(sizes.core).toBeGreaterThan(1000);
+  expect(sizes.core).toBeLessThanOrEqual(20_000);
+});
+
+it('has no `any` in its sources', () => {
+  const found: string[] = [];
+  for (const file of filesBelow(join(root, 'src'))) {
+    const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022);
+    const visit = (node: ts.Node): void => {
+      if (node.kind === ts.SyntaxKind.AnyKeyword)
+        found.push(`${relative(root, file)}:${source.getLineAndCharacterOfPosition(node.pos).line + 1}`);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  expect(found).toEqual([]);
+});
+
+it('names no folder of the machine it was written on', () => {
+  const tracked = run('git', ['ls-files', '--cached', '--others', '--exclude-standard'], root)
+    .split('\n')
+    .filter(Boolean);
+  const files = [...tracked.map((name) => join(root, name)), ...filesBelow(installed)].filter((file) =>
+    existsSync(file),
+  );
+  const machinePath = /(?<![\w.:@-])\/(?:work|root|home|Users|tmp)\/\w/;
+  const found = files.flatMap((file) => {
+    const bytes = readFileSync(file);
+    if (bytes.includes(0)) return [];
+    return bytes
+      .toString('utf8')
+      .split('\n')
+      .flatMap((line, k) => (machinePath.test(line) ? [`${relative(root, file)}:${k + 1}`] : []));
+  });
+  expect(found).toEqual([]);
+});
+
+it('has a lock file that installs on every platform and from every registry', () => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, LockedPackage>;
+  };
+  const all = Object.entries(packages);
+  expect(all.filter(([, { resolved }]) => resolved).map(([path]) => path)).toEqual([]);
+  // `npm ci` refuses a lock without the packages of platforms that the one who wrote it does not use.
+  const missing = all.flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => !packages[`${path}/node_modules/${name}`] && !packages[`node_modules/${name}`],
+    ),
+  );
+  expect(missing).toEqual([]);
+});

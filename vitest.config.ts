@@ -1,0 +1,28 @@
+// `unit`: everything that runs in Node, kernels on Dawn included. `package`: the packed tarball; needs `npm run build`.
+
+import { defineConfig } from 'vitest/config';
+import { alias } from './scripts/entries.mjs';
+import { dawnEnvironment, findChromium } from './scripts/setup.mjs';
+
+// Before the workers start: Vulkan's loader reads it when a process first asks for an adapter.
+Object.assign(process.env, dawnEnvironment(findChromium()));
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    pool: 'forks',
+    testTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/package.test.ts'],
+          setupFiles: ['test/setup/gpu.ts'],
+        },
+      },
+      { extends: true, test: { name: 'package', include: ['test/package.test.ts'], testTimeout: 180_000 } },
+    ],
+  },
+});
