@@ -27,7 +27,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let sourceSize = textureDimensions(source);
   let last = vec2i(sourceSize) - 1;
   if (mode == 0u) {
-    let nearest = id.xy * sourceSize / goalSize;
+    // The pixel whose square holds the centre, in whole numbers.
+    let nearest = (2u * id.xy + 1u) * sourceSize / (2u * goalSize);
     textureStore(goal, id.xy, textureLoad(source, min(vec2i(nearest), last), 0));
     return;
   }

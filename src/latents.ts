@@ -184,6 +184,11 @@ export function viewLatents({ tensor, layout: given, size }: Latents, format: La
   };
   const [item, frame, channel] = [axis('N'), axis('T'), axis('C')];
   const patch = packing?.patch ?? 1;
+  // Steps between packed channels: to the next channel, and to the next row and column of the patch.
+  const packed =
+    packing?.order === 'patch'
+      ? { channel: 1, patchRow: patch * channels, patchColumn: channels }
+      : { channel: patch * patch, patchRow: patch, patchColumn: 1 };
   const common = { items: item.length, frames: frame.length, channels, patch };
 
   if (layout.includes('L')) {
@@ -195,11 +200,9 @@ export function viewLatents({ tensor, layout: given, size }: Latents, format: La
       strides: {
         item: item.stride,
         frame: 0,
-        channel: patch * patch,
         row: (grid.width / patch) * token.stride,
         column: token.stride,
-        patchRow: patch,
-        patchColumn: 1,
+        ...packed,
       },
     };
   }
@@ -226,11 +229,11 @@ export function viewLatents({ tensor, layout: given, size }: Latents, format: La
     width: column.length * patch,
     strides: {
       ...strides,
-      channel: channel.stride * patch * patch,
       row: row.stride,
       column: column.stride,
-      patchRow: channel.stride * patch,
-      patchColumn: channel.stride,
+      channel: packed.channel * channel.stride,
+      patchRow: packed.patchRow * channel.stride,
+      patchColumn: packed.patchColumn * channel.stride,
     },
   };
 }
@@ -261,12 +264,14 @@ function misfit(shape: Shape, given: Layout | undefined, { id, channels, packing
  * @param frame the latent frame, for families whose statistics differ by frame
  */
 export function domainMap(format: LatentFormat, from: Domain, to: Domain, patch: number, frame: number): Float32Array {
-  const { channels, scalingFactor = 1, shiftFactor = 0, latentsMean, latentsStd } = format;
+  const { channels, scalingFactor = 1, shiftFactor = 0, latentsMean, latentsStd, packing } = format;
   const inner = patch * patch;
   const map = new Float32Array(channels * inner * 2);
   const statistic = (values: LatentFormat['latentsMean'], k: number, none: number): number => {
     if (!values) return none;
-    const entry = values[values.length === channels * inner ? k : Math.floor(k / inner)];
+    const channel = Math.floor(k / inner);
+    const packed = packing?.order === 'patch' ? (k % inner) * channels + channel : k;
+    const entry = values[values.length === channels * inner ? packed : channel];
     return typeof entry === 'object' ? (entry[Math.min(frame, entry.length - 1)] ?? none) : (entry ?? none);
   };
   for (let k = 0; k < channels * inner; k++) {

@@ -79,8 +79,8 @@ function taps(from: number, to: number, filter: Filter): { places: Int32Array; w
     const t = centre - first;
     const w = tapWeights(filter, t);
     for (let k = 0; k < 4; k++) {
-      // Nearest takes ⌊x · from / to⌋: with its one tap on `first`, shift by the rounding of the centre.
-      const place = filter === 'nearest' ? Math.floor((x * from) / to) : first + k - 1;
+      // The nearest pixel is the one whose square holds the centre: in whole numbers, as the kernel does it.
+      const place = filter === 'nearest' ? Math.floor(((2 * x + 1) * from) / (2 * to)) : first + k - 1;
       places[x * 4 + k] = Math.min(Math.max(place, 0), from - 1);
       weights[x * 4 + k] = w[k] as number;
     }

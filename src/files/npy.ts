@@ -1,0 +1,164 @@
+// .npy: one NumPy array. Our own strict check of the header and the lengths stands in front of npyjs, which reads the body,
+// because npyjs accepts cut or trailing data, unknown versions and junk shapes without an error.
+// Format: numpy/lib/format.py (NEP 1), versions 1 to 3.
+
+import { parse } from 'npyjs';
+import { LatentPreviewError } from '../errors';
+import { formatShape, type Shape, type Tensor, tensorFromArray } from '../tensor';
+import { headerCursor } from './cursor';
+import { type NpyHeader, parseNpyHeader } from './npy-header';
+import type { Reader } from './reader';
+import { type StoredType, storedCount, storedSize, tensorFromStored } from './stored';
+
+const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
+
+/** numpy's own cap on the header. */
+const maxHeaderLength = 10_000;
+
+const storedTypes = new Map<string, StoredType>([
+  ['f8', 'float64'],
+  ['f4', 'float32'],
+  ['f2', 'float16'],
+  ['i8', 'int64'],
+  ['i4', 'int32'],
+  ['i2', 'int16'],
+  ['i1', 'int8'],
+  ['u8', 'uint64'],
+  ['u4', 'uint32'],
+  ['u2', 'uint16'],
+  ['u1', 'uint8'],
+  ['b1', 'uint8'],
+  // ml_dtypes (JAX) writes bfloat16 as a void of two bytes.
+  ['V2', 'bfloat16'],
+]);
+
+// npyjs makes plain arrays of booleans and bigints of the others.
+const npyjsTypes: readonly string[] = ['f8', 'f4', 'f2', 'i4', 'i2', 'i1', 'u4', 'u2', 'u1'];
+
+export const npy: Reader = {
+  kind: 'npy',
+  detect: (head) => magic.every((byte, i) => head[i] === byte),
+  read(bytes) {
+    const { header, dataStart } = readHeader(bytes);
+    return { kind: 'npy', tensors: new Map([['', readBody(bytes, header, dataStart)]]), metadata: new Map() };
+  },
+};
+
+function readHeader(bytes: Uint8Array): { header: NpyHeader; dataStart: number } {
+  const size = bytes.byteLength;
+  if (!npy.detect(bytes, size))
+    throw new LatentPreviewError('file', "npy: the file does not start with '\\x93NUMPY'; it is not an .npy file");
+  const major = bytes[6] ?? 0;
+  const headerStart = major === 1 ? 10 : 12;
+  if (size < headerStart)
+    throw new LatentPreviewError('file', `npy: the file ends at byte ${size}, inside its header; it is cut short`);
+  if (major < 1 || major > 3)
+    throw new LatentPreviewError(
+      'file',
+      `npy: version ${major}.${bytes[7]} (byte 6), known are 1, 2 and 3; the file is damaged: save it again with numpy.save`,
+    );
+  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
+  const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (length > maxHeaderLength)
+    throw new LatentPreviewError(
+      'file',
+      `npy: header length ${length} (byte 8), at most ${maxHeaderLength} is allowed; ` +
+        'the file is damaged or has a structured dtype: save a plain float array',
+    );
+  const dataStart = headerStart + length;
+  if (dataStart > size)
+    throw new LatentPreviewError(
+      'file',
+      `npy: header says ${length} bytes (byte 8), the file has ${size - headerStart} after byte ${headerStart}; it is cut short`,
+    );
+  const cursor = headerCursor('npy', bytes, headerStart, dataStart, major === 3 ? 'utf-8' : 'latin1');
+  return { header: parseNpyHeader(cursor), dataStart };
+}
+
+function readBody(bytes: Uint8Array, header: NpyHeader, dataStart: number): Tensor {
+  const { order, code, fortranOrder, shape, singleQuotes } = header;
+  const type = storedTypes.get(code);
+  if (!type || (code === 'V2' && order === '>')) throw refusal(header);
+  const size = storedSize(type);
+  const needed = storedCount(shape, () => 'npy') * size;
+  const held = bytes.byteLength - dataStart;
+  if (held !== needed)
+    throw new LatentPreviewError(
+      'file',
+      `npy: ${type} of shape ${formatShape(shape)} needs ${needed} bytes of data, the file has ${held} after byte ${dataStart}; ` +
+        (held < needed ? 'it is cut short: download or save it again' : 'it is damaged: save it again with numpy.save'),
+    );
+
+  // npyjs takes a whole ArrayBuffer from its first byte, data on an element's boundary, and one spelling of the header.
+  const { buffer } = bytes;
+  if (
+    npyjsTypes.includes(code) &&
+    order !== '>' &&
+    order !== '=' &&
+    !fortranOrder &&
+    singleQuotes &&
+    buffer instanceof ArrayBuffer &&
+    buffer.byteLength === bytes.byteLength &&
+    dataStart % size === 0
+  ) {
+    const { data } = parse(buffer, { convertFloat16: false });
+    return tensorFromArray(data as Tensor['data'], shape, type as Tensor['dtype']);
+  }
+
+  let body = bytes.subarray(dataStart);
+  if (order === '>' && size > 1) body = swapBytes(body, size);
+  if (fortranOrder && shape.length > 1) body = toCOrder(body, size, shape);
+  return tensorFromStored(body, type, shape, () => 'npy');
+}
+
+/** A copy with the bytes of each element reversed. */
+function swapBytes(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i += size)
+    for (let j = 0; j < size; j++) out[i + j] = bytes[i + size - 1 - j] as number;
+  return out;
+}
+
+/** A C-ordered copy of elements that run along their first dimension first. As bytes: float moves may change a NaN's bits. */
+function toCOrder(bytes: Uint8Array, size: number, shape: Shape): Uint8Array<ArrayBuffer> {
+  const strides: number[] = [];
+  let stride = size;
+  for (const dimension of shape) {
+    strides.push(stride);
+    stride *= dimension;
+  }
+  const out = new Uint8Array(bytes.length);
+  const index = shape.map(() => 0);
+  let from = 0;
+  for (let to = 0; to < out.length; to += size) {
+    for (let j = 0; j < size; j++) out[to + j] = bytes[from + j] as number;
+    // Counts `index` up, last dimension first, and moves `from` with it.
+    for (let d = shape.length - 1; d >= 0; d--) {
+      const next = (index[d] as number) + 1;
+      from += strides[d] as number;
+      index[d] = next;
+      if (next < (shape[d] as number)) break;
+      from -= next * (strides[d] as number);
+      index[d] = 0;
+    }
+  }
+  return out;
+}
+
+// By numpy's kind letter: what the dtype is and what to do. https://numpy.org/doc/stable/reference/arrays.dtypes.html
+const refusedKinds = new Map([
+  ['c', 'complex numbers; latents are real: save its real part, array.real'],
+  ['O', 'pickled Python objects, which are never loaded; save the numbers: array.astype(numpy.float32)'],
+  ['S', 'byte strings, not numbers; save the array that holds the latents'],
+  ['a', 'byte strings, not numbers; save the array that holds the latents'],
+  ['U', 'strings, not numbers; save the array that holds the latents'],
+  ['M', 'dates, not numbers; save the array that holds the latents'],
+  ['m', 'time spans, not numbers; save the array that holds the latents'],
+  ['V', 'raw bytes of no known type (only V2 is, as bfloat16); save array.astype(numpy.float32)'],
+  ['f', 'a float of a size that is not read (8, 4 and 2 bytes are); save array.astype(numpy.float32)'],
+]);
+
+function refusal({ descr, code }: NpyHeader): LatentPreviewError {
+  const reason = refusedKinds.get(code.charAt(0)) ?? 'unknown; save array.astype(numpy.float32)';
+  return new LatentPreviewError('file', `npy: dtype ${descr} is ${reason}`);
+}

@@ -1,0 +1,272 @@
+// The same suite on every WebGPU implementation: each op's examples and whole decodes, the GPU against the CPU.
+// Dawn runs it in Node, Deno runs it through Naga, Chromium in a page. Must not import anything of Node's.
+
+import type { LatentFormat } from '../src/formats/format';
+import { createPreviewer, type FrameOptions, latentsFromArray, latentsFromBuffer } from '../src/index';
+import type { Latents, Layout } from '../src/latents';
+import { noise } from '../src/ops/examples';
+import { opExamples } from '../src/ops/index';
+import { type DType, numberToFloat16, type Tensor } from '../src/tensor';
+import { runLayer } from './run-layer';
+import { differingPictures, differingPlanes, tolerances } from './tolerances';
+
+export interface SuiteResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly message?: string;
+}
+
+export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
+  const results: SuiteResult[] = [];
+  for (const { name, run } of suiteCases()) {
+    device.pushErrorScope('validation');
+    const message = await run(device).catch((error: unknown) => `${error}`);
+    const invalid = await device.popErrorScope();
+    const all = [message, invalid?.message].filter(Boolean).join('\n');
+    results.push(all ? { name, ok: false, message: all } : { name, ok: true });
+  }
+  return results;
+}
+
+/** Each case answers with what is wrong, or undefined. */
+export function suiteCases(): { name: string; run: (device: GPUDevice) => Promise<string | undefined> }[] {
+  return [...kernelCases(), ...decodeCases()];
+}
+
+function kernelCases() {
+  return opExamples.map(({ layer, shape }, index) => ({
+    name: `kernel = reference: ${layer.name} (${shape.join(', ')}) #${index}`,
+    run: async (device: GPUDevice) => {
+      const [channels, height, width] = shape as [number, number, number];
+      let input = noise(channels * height * width, index + 1);
+      if (layer.input === 'picture') input = input.map((value) => Math.round((value * 0.5 + 0.5) * 255) / 255);
+      const expected = layer.reference(input, shape);
+      const actual = await runLayer(device, layer, shape, input);
+      if (layer.input !== 'picture')
+        return differingPlanes(actual, expected, layer.outputShape(shape), tolerances.planes);
+      const rounded = expected.map((value) => Math.round(Math.min(Math.max(value, 0), 1) * 255));
+      const step = { maxAbs: tolerances.picture.maxSteps };
+      return differingPlanes(
+        actual.map((value) => value * 255),
+        rounded,
+        layer.outputShape(shape),
+        step,
+      );
+    },
+  }));
+}
+
+const source = { repo: 'test', licence: 'MIT' };
+
+/** A made-up family of `channels` channels, with whatever the case is about. */
+function family(channels: number, rest: Partial<LatentFormat> = {}): LatentFormat {
+  const rows = noise(channels * 3, channels + 7);
+  const latentRgbFactors = Array.from(
+    { length: channels },
+    (_, c) => [rows[c * 3], rows[c * 3 + 1], rows[c * 3 + 2]] as [number, number, number],
+  );
+  return {
+    id: 'test',
+    name: 'Test',
+    base: 'test',
+    channels,
+    dims: 2,
+    spatialDownscale: 8,
+    latentRgbFactors,
+    source,
+    ...rest,
+  };
+}
+
+/** `count` numbers as a tensor's data of any dtype. */
+function dataOf(dtype: DType, count: number): Tensor['data'] {
+  const values = noise(count, 99);
+  switch (dtype) {
+    case 'float16':
+      return Uint16Array.from(values, numberToFloat16);
+    case 'bfloat16':
+      return Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
+    case 'float64':
+      return Float64Array.from(values);
+    case 'int8':
+      return Int8Array.from(values, (value) => value * 2);
+    case 'uint8':
+      return Uint8Array.from(values, (value) => 1 + value);
+    default:
+      return values;
+  }
+}
+
+interface DecodeCase {
+  readonly name: string;
+  readonly format: LatentFormat;
+  readonly shape: readonly number[];
+  readonly dtype?: DType;
+  readonly domain?: 'model' | 'vae';
+  readonly layout?: Layout;
+  readonly size?: Latents['size'];
+  readonly options?: FrameOptions;
+  /** Element index → value, over the noise. */
+  readonly odd?: Readonly<Record<number, number>>;
+}
+
+const flux2 = family(6, {
+  packing: { patch: 2, packedChannels: 24, layouts: ['channels', 'tokens'] },
+  latentsMean: [...noise(24, 3)],
+  latentsStd: [...noise(24, 4)].map((value) => 2 + value),
+});
+const patchFirst = { ...flux2, packing: { ...flux2.packing, order: 'patch' } } as LatentFormat;
+const scaled = family(4, { scalingFactor: 0.18215, shiftFactor: 0.5 });
+const video = family(3, { dims: 3, latentsMean: [1, -1, 0.5], latentsStd: [2, 3, 4] });
+const perFrame = family(2, {
+  dims: 3,
+  latentsMean: [
+    [0, 1, 2],
+    [3, 4, 5],
+  ],
+  latentsStd: [
+    [1, 2, 3],
+    [4, 5, 6],
+  ],
+});
+
+const decodes: readonly DecodeCase[] = [
+  ...(['float32', 'float16', 'bfloat16', 'float64', 'int8', 'uint8'] as const).flatMap((dtype) => [
+    { name: `dtype ${dtype}`, format: family(4), shape: [1, 4, 5, 9], dtype },
+    { name: `dtype ${dtype}, odd count`, format: family(3), shape: [3, 3, 7], dtype },
+  ]),
+  {
+    name: 'second item of a batch, halves at an odd offset',
+    format: family(3),
+    shape: [3, 3, 3, 5],
+    dtype: 'float16',
+    options: { item: 1 },
+  },
+  { name: 'channels last', format: family(4), shape: [1, 6, 5, 4], layout: 'NHWC' },
+  { name: 'rows and columns last, no batch', format: family(5), shape: [5, 4, 3] },
+  { name: 'raw to model domain, scale and shift', format: scaled, shape: [1, 4, 6, 6], domain: 'vae' },
+  { name: 'video, one frame', format: video, shape: [1, 3, 4, 5, 7], options: { frame: 3 } },
+  {
+    name: 'video, middle frame by default, raw',
+    format: video,
+    shape: [1, 3, 5, 5, 7],
+    domain: 'vae',
+    dtype: 'bfloat16',
+  },
+  { name: 'video, frames first', format: video, shape: [4, 3, 5, 7], options: { frame: 0 }, layout: 'TCHW' },
+  {
+    name: 'video, statistics per frame',
+    format: perFrame,
+    shape: [1, 2, 3, 4, 4],
+    domain: 'vae',
+    options: { frame: 2 },
+  },
+  { name: 'packed channels', format: flux2, shape: [1, 24, 3, 4] },
+  { name: 'packed channels, raw, float16', format: flux2, shape: [1, 24, 3, 4], domain: 'vae', dtype: 'float16' },
+  { name: 'packed family unpacked, odd sides, raw', format: flux2, shape: [1, 6, 5, 7], domain: 'vae' },
+  {
+    name: 'tokens with a size',
+    format: flux2,
+    shape: [2, 12, 24],
+    layout: 'NLC',
+    size: { height: 4, width: 12 },
+    domain: 'vae',
+    options: { item: 1 },
+  },
+  { name: 'tokens without a size', format: flux2, shape: [1, 12, 24] },
+  { name: 'packed channels, patch first, raw', format: patchFirst, shape: [1, 24, 3, 4], domain: 'vae' },
+  { name: 'sigmoid', format: family(4, { outputActivation: 'sigmoid' }), shape: [1, 4, 5, 5] },
+  { name: 'OKLab', format: family(4, { outputActivation: 'oklab', latentRgbBias: [0.7, 0, 0] }), shape: [1, 4, 9, 9] },
+  {
+    name: 'range 0..255',
+    format: family(4, { outputRange: [0, 255], latentRgbBias: [90, 130, 60] }),
+    shape: [1, 4, 5, 5],
+  },
+  {
+    name: 'smoothing',
+    format: family(4, {
+      smoothMatrix: [
+        [0.05, 0.1, 0.05],
+        [0.1, 0.4, 0.1],
+        [0.05, 0.1, 0.05],
+      ],
+    }),
+    shape: [1, 4, 9, 7],
+  },
+  {
+    name: 'NaN and infinities',
+    format: family(4),
+    shape: [1, 4, 3, 3],
+    odd: { 0: Number.NaN, 5: Number.POSITIVE_INFINITY, 14: Number.NEGATIVE_INFINITY },
+  },
+  {
+    name: 'half NaN and infinities',
+    format: family(4),
+    shape: [1, 4, 3, 3],
+    dtype: 'float16',
+    odd: { 1: 0x7e01, 5: 0x7c00, 14: 0xfc00, 20: 0x0001 },
+  },
+  {
+    name: 'brain NaN and infinities',
+    format: family(4),
+    shape: [1, 4, 3, 3],
+    dtype: 'bfloat16',
+    odd: { 1: 0x7fc0, 5: 0x7f80, 14: 0xff80 },
+  },
+  {
+    name: 'NaN, raw domain',
+    format: scaled,
+    shape: [1, 4, 3, 3],
+    domain: 'vae',
+    odd: { 0: Number.NaN, 30: Number.NaN },
+  },
+  { name: 'absurdly large', format: family(4), shape: [1, 4, 3, 3], odd: { 0: 1e30, 4: -1e30, 8: 1e38 } },
+  { name: 'subnormal', format: family(4), shape: [1, 4, 2, 2], odd: { 0: 1e-42, 1: -1e-45 } },
+  { name: 'one pixel', format: family(4), shape: [1, 4, 1, 1] },
+  { name: 'one row', format: family(4), shape: [1, 4, 1, 301] },
+  { name: 'one column', format: family(4), shape: [1, 4, 1025, 1] },
+  { name: '128 channels', format: family(128), shape: [1, 128, 3, 5], dtype: 'float16' },
+  ...(['nearest', 'bilinear', 'bicubic'] as const).map((resample) => ({
+    name: `image size, ${resample}`,
+    format: family(4),
+    shape: [1, 4, 4, 6],
+    options: { size: 'image' as const, resample },
+  })),
+  { name: 'a size of its own', format: family(4), shape: [1, 4, 4, 6], options: { size: { width: 31, height: 9 } } },
+];
+
+/** A decoder whose picture shows each latent channel's value: domain and addressing errors cannot cancel out. */
+function decodeCases() {
+  return decodes.map(({ name, format, shape, dtype = 'float32', odd = {}, options = {}, ...meaning }) => ({
+    name: `decode = CPU: ${name}`,
+    run: async (device: GPUDevice) => {
+      const data = dataOf(
+        dtype,
+        shape.reduce((product, n) => product * n, 1),
+      );
+      for (const [index, value] of Object.entries(odd)) data[Number(index)] = value;
+      const described = { shape, dtype, format, ...meaning };
+      const cpu = await createPreviewer({ format, backend: 'cpu' });
+      const gpu = await createPreviewer({ format, device });
+      const expected = await cpu.toImageData(latentsFromArray(data, described), options);
+      const wrong = differingPictures(await gpu.toImageData(latentsFromArray(data, described), options), expected);
+      let wrongInPlace: string | undefined;
+      if (dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16') {
+        // The same numbers where a sampler would have left them: in a larger buffer, not at its start.
+        const offset = 300;
+        const size = Math.ceil((offset + data.byteLength) / 4) * 4;
+        const buffer = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE, mappedAtCreation: true });
+        new Uint8Array(buffer.getMappedRange()).set(
+          new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+          offset,
+        );
+        buffer.unmap();
+        const inPlace = latentsFromBuffer(buffer, { ...described, dtype, offset });
+        wrongInPlace = differingPictures(await gpu.toImageData(inPlace, options), expected);
+        buffer.destroy();
+      }
+      gpu.destroy();
+      return wrong ?? (wrongInPlace ? `in the caller's buffer: ${wrongInPlace}` : undefined);
+    },
+  }));
+}
