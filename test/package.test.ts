@@ -77,6 +77,18 @@ it.each(entries.map(({ specifier }) => specifier))('imports %s in plain Node, wh
   expect(names).not.toContain('default');
 });
 
+it('decodes in plain Node, where there is no GPU', () => {
+  const code = `
+    delete globalThis.navigator;
+    const { createPreviewer, latentsFromArray } = await import('latent-preview');
+    const previewer = await createPreviewer({ format: 'sdxl' });
+    const latents = latentsFromArray(new Float32Array(4 * 6 * 5), { shape: [1, 4, 6, 5] });
+    const { width, height, data } = await previewer.toImageData(latents);
+    console.log(JSON.stringify({ backend: previewer.backend, width, height, bytes: data.length, alpha: data[3] }));`;
+  const result = JSON.parse(run(process.execPath, ['--input-type=module', '-e', code]));
+  expect(result).toEqual({ backend: 'cpu', width: 5, height: 6, bytes: 4 * 6 * 5, alpha: 255 });
+});
+
 it('builds in a blank Vite project', async () => {
   const folder = join(project, 'site');
   mkdirSync(folder);
