@@ -9,8 +9,8 @@ export interface Cursor {
   readonly text: string;
   /** Index in `text` of the next character. */
   position: number;
-  /** What the text at hand is about, such as a tensor's name, for messages. Made into words only there: headers are long. */
-  about?: string | undefined;
+  /** The name of the tensor that the text at hand describes, for messages. */
+  tensor?: string | undefined;
   /** Byte of the file at which the character at `index` stands. */
   readonly byteAt: (index: number) => number;
 }
@@ -72,10 +72,10 @@ function validPrefix(bytes: Uint8Array): number {
 
 /** Throws a `file` error that names the byte at `at` (default: where the cursor stands). */
 export function fail(cursor: Cursor, message: string, at = cursor.position): never {
-  const about = cursor.about === undefined ? '' : `tensor ${quoted(cursor.about)}: `;
+  const owner = cursor.tensor === undefined ? '' : `tensor ${quoted(cursor.tensor)}: `;
   throw new LatentPreviewError(
     'file',
-    `${cursor.kind}: header, byte ${cursor.byteAt(at)}: ${about}${message}; ` +
+    `${cursor.kind}: header, byte ${cursor.byteAt(at)}: ${owner}${message}; ` +
       'the file is damaged or its writer is broken: save it again',
   );
 }
@@ -136,12 +136,12 @@ export function wholeNumber(cursor: Cursor, what: string, { longSuffix = false }
 /** Takes a string in one of `quotes`, escapes left as they are; returns it with its quotes. */
 export function quotedString(cursor: Cursor, quotes: string, what: string): string {
   const quote = peek(cursor);
-  if (quote === '' || !quotes.includes(quote)) fail(cursor, `expected ${what} in quotes, found ${found(cursor)}`);
+  if (quote === '' || !quotes.includes(quote)) fail(cursor, `expected the ${what} in quotes, found ${found(cursor)}`);
   const { text, position } = cursor;
   let end = position;
   for (;;) {
     end = text.indexOf(quote, end + 1);
-    if (end < 0) fail(cursor, `${what} has no closing quote`);
+    if (end < 0) fail(cursor, `the ${what} has no closing quote`);
     // An odd number of backslashes in front escapes the quote.
     let backslashes = end;
     while (text[backslashes - 1] === '\\') backslashes--;

@@ -26,7 +26,7 @@ export function parseNpyHeader(cursor: Cursor): NpyHeader {
   expect(cursor, '{');
   while (!accept(cursor, '}')) {
     const start = cursor.position;
-    const key = pythonString(cursor, 'a key');
+    const key = pythonString(cursor, 'key');
     if (seen.has(key)) fail(cursor, `the key ${quoted(key)} stands twice`, start);
     seen.add(key);
     expect(cursor, ':');
@@ -53,7 +53,7 @@ function pythonString(cursor: Cursor, what: string): string {
 
 function parseDescr(cursor: Cursor): string {
   if (accept(cursor, '[')) throw structuredError(cursor);
-  return pythonString(cursor, "the dtype 'descr'");
+  return pythonString(cursor, "dtype 'descr'");
 }
 
 // The list is [('name', 'dtype'), …]; its names are all that the message needs.
@@ -64,7 +64,7 @@ function structuredError(cursor: Cursor): LatentPreviewError {
     if (open < 0 || names.length === 8) break;
     cursor.position = open + 1;
     const next = peek(cursor);
-    if (next === "'" || next === '"') names.push(quoted(pythonString(cursor, 'a field name')));
+    if (next === "'" || next === '"') names.push(quoted(pythonString(cursor, 'field name')));
   }
   return new LatentPreviewError(
     'file',

@@ -52,10 +52,11 @@ function readHeader(bytes: Uint8Array): { header: NpyHeader; dataStart: number }
   const headerStart = major === 1 ? 10 : 12;
   if (size < headerStart)
     throw new LatentPreviewError('file', `npy: the file ends at byte ${size}, inside its header; it is cut short`);
-  if (major < 1 || major > 3)
+  if (major < 1 || major > 3 || bytes[7] !== 0)
     throw new LatentPreviewError(
       'file',
-      `npy: version ${major}.${bytes[7]} (byte 6), known are 1, 2 and 3; the file is damaged: save it again with numpy.save`,
+      `npy: version ${major}.${bytes[7]} (byte 6), known are 1.0, 2.0 and 3.0; ` +
+        'the file is damaged: save it again with numpy.save',
     );
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);

@@ -125,12 +125,12 @@ function parseHeader(cursor: Cursor): { entries: Entry[]; metadata: Map<string, 
 function parseMetadata(cursor: Cursor, metadata: Map<string, string>): void {
   eachMember(cursor, '__metadata__ key', metadata, (key) => {
     if (peek(cursor) !== '"') fail(cursor, `__metadata__ ${quoted(key)} must be a string, found ${found(cursor)}`);
-    metadata.set(key, jsonString(cursor, 'a value of __metadata__'));
+    metadata.set(key, jsonString(cursor, '__metadata__ value'));
   });
 }
 
 function parseEntry(cursor: Cursor, name: string): Entry {
-  cursor.about = name;
+  cursor.tensor = name;
   const start = cursor.position;
   const fields: { dtype?: StoredType; shape?: number[]; data_offsets?: number[] } = {};
   eachMember(cursor, 'key', { has: (key) => Object.hasOwn(fields, key) }, (key) => {
@@ -153,12 +153,12 @@ function parseEntry(cursor: Cursor, name: string): Entry {
       `${type} of shape ${formatShape(shape)} needs ${needed} bytes, its data_offsets hold ${end - begin}`,
       start,
     );
-  cursor.about = undefined;
+  cursor.tensor = undefined;
   return { name, type, shape, begin, end };
 }
 
 function parseType(cursor: Cursor, owner: string): StoredType {
-  const name = jsonString(cursor, 'the dtype');
+  const name = jsonString(cursor, 'dtype');
   const type = storedTypes.get(name);
   if (type) return type;
   const refused = refusedTypes.get(name);
@@ -240,6 +240,6 @@ function jsonString(cursor: Cursor, what: string): string {
   try {
     return JSON.parse(literal) as string;
   } catch {
-    return fail(cursor, `${what} is not a JSON string`, cursor.position - literal.length);
+    return fail(cursor, `the ${what} is not a JSON string`, cursor.position - literal.length);
   }
 }

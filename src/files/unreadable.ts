@@ -24,15 +24,16 @@ const picture = (name: string, ...magics: string[]): Known => ({
 });
 
 const resave =
-  "re-save the tensors in Python: safetensors.torch.save_file({'latents': tensor}, 'latents.safetensors'), " +
-  "where tensor comes from torch.load(path, map_location='cpu', weights_only=True)";
+  "re-save it in Python: safetensors.torch.save_file(tensors, 'file.safetensors'), where tensors is the dict that " +
+  "torch.load(path, map_location='cpu', weights_only=True) returns, or {'latents': tensor} for a single tensor";
 
 /** The first that matches speaks. */
 const known: readonly Known[] = [
   {
     matches: (start) => start.startsWith('PK\x03\x04') && /\.npy/.test(start.slice(30, 286)),
     describe: () =>
-      "a zip of NumPy arrays (.npz), which is not read yet; re-save one array in Python: numpy.save('latents.npy', numpy.load(path)['name'])",
+      'a zip of NumPy arrays (.npz), which is not read yet; ' +
+      "re-save one array in Python: numpy.save('latents.npy', numpy.load(path)['name'])",
   },
   {
     matches: (start) => start.startsWith('PK\x03\x04') && /data\.pkl|\/version|byteorder/.test(start.slice(30, 286)),
