@@ -96,8 +96,8 @@ it('builds in a blank Vite project', async () => {
   const lines = entries.map(({ specifier }, k) => `import * as entry${k} from '${specifier}'; console.log(entry${k});`);
   writeFileSync(join(folder, 'main.js'), lines.join('\n'));
   await build({ root: folder, configFile: false, logLevel: 'error' });
-  const [script] = readdirSync(join(folder, 'dist', 'assets')).filter((name) => name.endsWith('.js'));
-  const code = readFileSync(join(folder, 'dist', 'assets', script!), 'utf8');
+  const scripts = filesBelow(join(folder, 'dist')).filter((file) => file.endsWith('.js'));
+  const code = scripts.map((file) => readFileSync(file, 'utf8')).join('\n');
   // The shaders are in it: nothing is left to be fetched beside it.
   expect(code).toContain('@compute');
   expect(code).not.toMatch(/\.wgsl\?raw/);
