@@ -48,27 +48,36 @@ export function decodeOnCpu(
   const banded = decoder.layers.every((current) => current.perPixel);
   const band = banded ? Math.min(pixels, Math.max(64, Math.floor(bandElements / size))) : pixels;
   const input = new Float32Array(size * band);
+  // Each layer's output of a full band, allocated once.
+  const outputs = decoder.layers.map(() => new Float32Array(3 * band));
   for (let first = 0; first < pixels; first += band) {
     const count = Math.min(band, pixels - first);
     const part = count === band ? input : input.subarray(0, size * count);
     const shape = banded ? [size, 1, count] : [size, view.height, view.width];
     read(first, count, part);
-    if (!writePixels(runLayers(decoder, part, shape), count, decoder.output, rgba, first)) {
+    if (
+      !writePixels(runLayers(decoder, part, shape, count === band ? outputs : []), count, decoder.output, rgba, first)
+    ) {
       read(first, count, part);
       replaceInsane(part, map, view, first);
-      writePixels(runLayers(decoder, part, shape), count, decoder.output, rgba, first);
+      writePixels(runLayers(decoder, part, shape, count === band ? outputs : []), count, decoder.output, rgba, first);
     }
   }
   return { width: view.width, height: view.height, data: new Uint8ClampedArray(rgba.buffer) };
 }
 
-function runLayers(decoder: Decoder, input: Float32Array, shape: readonly number[]): Float32Array {
+function runLayers(
+  { layers }: Decoder,
+  input: Float32Array,
+  shape: readonly number[],
+  outputs: readonly Float32Array[],
+): Float32Array {
   let [values, current] = [input, shape];
-  for (const layer of decoder.layers) {
+  layers.forEach((layer, index) => {
     const next = layer.outputShape(current);
-    values = layer.reference(values, current);
+    values = layer.reference(values, current, outputs[index]);
     current = next;
-  }
+  });
   return values;
 }
 

@@ -41,7 +41,7 @@ export function guessFormats(latents: Latents): readonly FormatGuess[] {
 
 /** A layout that was given for one format may not fit another. */
 function withoutLayout({ layout, ...latents }: Latents, format: LatentFormat): Latents {
-  return layout && fittingLayouts(latents.tensor.shape, format).includes(layout) ? { ...latents, layout } : latents;
+  return layout && fittingLayouts(latents.tensor.shape, format, layout).length > 0 ? { ...latents, layout } : latents;
 }
 
 interface Statistics {

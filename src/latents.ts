@@ -132,17 +132,26 @@ export interface LatentView {
 
 const layoutsByRank: Record<number, readonly Layout[]> = {
   2: ['LC'],
-  3: ['CHW', 'HWC', 'NLC'],
-  4: ['NCHW', 'NHWC', 'CTHW', 'TCHW'],
+  3: ['CHW', 'NLC', 'HWC'],
+  4: ['NCHW', 'CTHW', 'TCHW', 'NHWC'],
   5: ['NCTHW', 'NTCHW'],
 };
 
+/** Channels last is taken only where it is asked for: a picture four pixels wide would look like it. */
+const askedFor: readonly Layout[] = ['HWC', 'NHWC'];
+
 /** The layouts in which a shape can hold a format's latents, likeliest first. */
-export function fittingLayouts(shape: Shape, { channels, dims, packing }: LatentFormat): Layout[] {
-  return (layoutsByRank[shape.length] ?? []).filter((layout) => {
+export function fittingLayouts(
+  shape: Shape,
+  { channels, dims, packing }: LatentFormat,
+  given?: Layout,
+): readonly Layout[] {
+  const layouts = given ? [given] : (layoutsByRank[shape.length] ?? []).filter((layout) => !askedFor.includes(layout));
+  return layouts.filter((layout) => {
     const found = shape[layout.indexOf('C')];
+    if (layout.length !== shape.length) return false;
     if (layout.includes('L')) return packing?.layouts.includes('tokens') && found === packing.packedChannels;
-    if (layout.includes('T') && layout.length === 4 && dims !== 3) return false;
+    if (layout.includes('T') && dims !== 3) return false;
     return found === channels || (packing?.layouts.includes('channels') && found === packing.packedChannels);
   });
 }
@@ -170,10 +179,8 @@ function tokenGrid(tokens: number, patch: number, size: Latents['size']): { heig
 export function viewLatents({ tensor, layout: given, size }: Latents, format: LatentFormat): LatentView {
   const { shape } = tensor;
   const { channels, packing } = format;
-  const fitting = fittingLayouts(shape, format);
-  const layout = given ?? fitting[0];
-  if (!layout || layout.length !== shape.length || (given && !fitting.includes(given)))
-    throw new LatentPreviewError('shape', misfit(shape, given, format));
+  const [layout] = fittingLayouts(shape, format, given);
+  if (!layout) throw new LatentPreviewError('shape', misfit(shape, given, format));
   if (elementCount(shape) === 0)
     throw new LatentPreviewError('shape', `latents: shape ${formatShape(shape)} has no elements`);
 

@@ -1,7 +1,7 @@
 // URL, File, Blob or bytes → latents or weights, with progress and cancellation.
 
 import { LatentPreviewError } from './errors';
-import { readTensorFile, selectTensor, type TensorFile } from './files/index';
+import type { TensorFile } from './files/index';
 import { describeLatents, type LatentOptions, type Latents } from './latents';
 import { type DType, type Shape, type Tensor, tensorFromBytes } from './tensor';
 
@@ -38,6 +38,7 @@ export interface LoadLatentsOptions extends LoadOptions, LatentOptions {
 export async function loadLatents(source: Source, options: LoadLatentsOptions = {}): Promise<Latents> {
   const bytes = await loadBytes(source, options);
   if (options.shape) return describeLatents(tensorFromBytes(bytes, options.dtype ?? 'float32', options.shape), options);
+  const { readTensorFile, selectTensor } = await readers();
   const file = readTensorFile(bytes);
   const { name, tensor } = selectTensor(file, options.key);
   const latents = { ...describeLatents(tensor, options), metadata: file.metadata };
@@ -50,8 +51,12 @@ export async function loadLatents(source: Source, options: LoadLatentsOptions = 
  * @throws LatentPreviewError `file`
  */
 export async function loadWeights(source: Source, options: LoadOptions = {}): Promise<ReadonlyMap<string, Tensor>> {
+  const { readTensorFile } = await readers();
   return readTensorFile(await loadBytes(source, options)).tensors;
 }
+
+/** Loaded on the first file: who feeds tensors from a sampler never needs them. */
+const readers = (): Promise<typeof import('./files/index')> => import('./files/index');
 
 /**
  * ComfyUI's SaveLatent writes VAE latents beside an empty marker tensor; files from before the marker hold SD latents as

@@ -19,32 +19,46 @@ export function writePixels(
   rgba: Uint32Array,
   first: number,
 ): boolean {
-  const convert = { clamp: undefined, sigmoid, oklab: oklabToSrgb }[output.activation];
-  const { scale, offset } = outputScale(output);
-  // Steps of 1/255 and the half that rounds up, folded into the clamp's range.
+  if (output.activation === 'clamp') return writeClamped(planes, count, outputScale(output), rgba, first);
+  const convert = output.activation === 'sigmoid' ? sigmoid : oklabToSrgb;
+  let sane = true;
+  for (let i = 0; i < count; i++) {
+    const [x, y, z] = [planes[i] as number, planes[count + i] as number, planes[2 * count + i] as number];
+    // NaN fails the comparison too.
+    if (!(Math.abs(x) + Math.abs(y) + Math.abs(z) < insane)) sane = false;
+    const [r, g, b] = convert(x, y, z);
+    rgba[first + i] = pack(r * 255 + 0.5, g * 255 + 0.5, b * 255 + 0.5);
+  }
+  return sane;
+}
+
+/** A loop of its own: the linear maps' speed on the CPU is half this. */
+function writeClamped(
+  planes: Float32Array,
+  count: number,
+  { scale, offset }: { scale: number; offset: number },
+  rgba: Uint32Array,
+  first: number,
+): boolean {
+  // Steps of 1/255 and the half that rounds up, folded into the range.
   const gain = scale * 255;
   const start = offset * 255 + 0.5;
   let sane = true;
   for (let i = 0; i < count; i++) {
-    let r = planes[i] as number;
-    let g = planes[count + i] as number;
-    let b = planes[2 * count + i] as number;
-    // NaN fails the comparison too.
+    const r = (planes[i] as number) * gain + start;
+    const g = (planes[count + i] as number) * gain + start;
+    const b = (planes[2 * count + i] as number) * gain + start;
     if (!(Math.abs(r) + Math.abs(g) + Math.abs(b) < insane)) sane = false;
-    if (convert) {
-      [r, g, b] = convert(r, g, b).map((value) => value * 255 + 0.5) as [number, number, number];
-    } else {
-      r = r * gain + start;
-      g = g * gain + start;
-      b = b * gain + start;
-    }
-    rgba[first + i] = 0xff000000 | (step(b) << 16) | (step(g) << 8) | step(r);
+    rgba[first + i] = pack(r, g, b);
   }
   return sane;
 }
 
 /** Above this a pixel's latents cannot be sane: they are read again with what is not finite replaced. */
 const insane = 1e6;
+
+/** Bytes R, G, B, 255 in memory order. */
+const pack = (r: number, g: number, b: number): number => 0xff000000 | (step(b) << 16) | (step(g) << 8) | step(r);
 
 const step = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value | 0);
 

@@ -7,7 +7,7 @@ import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import { resolveFormat } from './formats/index';
-import { createGpuDecoder, type GpuDecoder, type OutputSize } from './gpu/decode';
+import type { GpuDecoder, OutputSize } from './gpu/decode';
 import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
 import type { LatentSource } from './gpu/source';
 import { frameData } from './gpu/upload';
@@ -92,6 +92,8 @@ export async function createPreviewer({
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
   if (!acquired) return new DecodingPreviewer(resolved, chosen);
   const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
+  // Loaded where there is a GPU to use: pages on the CPU path do not need the shaders.
+  const { createGpuDecoder } = await import('./gpu/decode');
   const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output);
   return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu });
 }

@@ -79,7 +79,8 @@ export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: Shape): 
       'shape',
       `tensor: ${dtype} of shape ${formatShape(shape)} needs ${count * size} bytes, got ${bytes.byteLength}`,
     );
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // A Node Buffer's own slice() would not copy.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const data = new arrayTypes[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, count);
   return { dtype, shape: [...shape], data } as Tensor;
 }

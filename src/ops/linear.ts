@@ -24,13 +24,13 @@ export const linear: Op<LinearParams> = {
 
   // Four channels at a time: each output plane is then read and written once per four channels, not once per channel,
   // which keeps this within reach of a loop written by hand for one channel count.
-  reference(input, [channels, height, width], { factors, bias }) {
+  reference(input, [channels, height, width], { factors, bias }, output) {
     const count = (height as number) * (width as number);
-    const output = new Float32Array(3 * count);
-    for (let plane = 0; plane < 3; plane++) output.fill(bias[plane] as number, plane * count, (plane + 1) * count);
+    const planes = output ?? new Float32Array(3 * count);
+    for (let plane = 0; plane < 3; plane++) planes.fill(bias[plane] as number, plane * count, (plane + 1) * count);
     for (let c = 0; c < (channels as number); c += 4)
-      addFourChannels(input, output, count, channels as number, c, factors);
-    return output;
+      addFourChannels(input, planes, count, channels as number, c, factors);
+    return planes;
   },
 
   kernel([channels, height, width], { factors, bias }) {
@@ -79,15 +79,14 @@ function addFourChannels(
   const [cr, cg, cb, dr, dg, db] = [at(6), at(7), at(8), at(9), at(10), at(11)];
   // Channels past the last one have weight 0 and read the last: their place must hold a real number.
   const plane = (k: number): number => Math.min(first + k, channels - 1) * count;
-  const [a0, b0, c0, d0] = [plane(0), plane(1), plane(2), plane(3)];
-  const [g0, h0] = [count, 2 * count];
+  const [placeA, placeB, placeC, placeD] = [plane(0), plane(1), plane(2), plane(3)];
   for (let i = 0; i < count; i++) {
-    const a = input[a0 + i] as number;
-    const b = input[b0 + i] as number;
-    const c = input[c0 + i] as number;
-    const d = input[d0 + i] as number;
+    const a = input[placeA + i] as number;
+    const b = input[placeB + i] as number;
+    const c = input[placeC + i] as number;
+    const d = input[placeD + i] as number;
     output[i] = (output[i] as number) + ar * a + br * b + cr * c + dr * d;
-    output[g0 + i] = (output[g0 + i] as number) + ag * a + bg * b + cg * c + dg * d;
-    output[h0 + i] = (output[h0 + i] as number) + ab * a + bb * b + cb * c + db * d;
+    output[count + i] = (output[count + i] as number) + ag * a + bg * b + cg * c + dg * d;
+    output[2 * count + i] = (output[2 * count + i] as number) + ab * a + bb * b + cb * c + db * d;
   }
 }

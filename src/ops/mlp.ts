@@ -31,9 +31,9 @@ export const mlp: Op<MlpParams> = {
     return threePlanes('mlp', input, layers[0]?.inputs ?? 0);
   },
 
-  reference(input, [channels, height, width], { layers, activation }) {
+  reference(input, [channels, height, width], { layers, activation }, output) {
     const count = (height as number) * (width as number);
-    const output = new Float32Array(3 * count);
+    const planes = output ?? new Float32Array(3 * count);
     for (let pixel = 0; pixel < count; pixel++) {
       let values = new Float64Array(channels as number);
       for (let c = 0; c < values.length; c++) values[c] = input[c * count + pixel] as number;
@@ -47,9 +47,9 @@ export const mlp: Op<MlpParams> = {
         }
         values = next;
       });
-      for (let plane = 0; plane < 3; plane++) output[plane * count + pixel] = values[plane] as number;
+      for (let plane = 0; plane < 3; plane++) planes[plane * count + pixel] = values[plane] as number;
     }
-    return output;
+    return planes;
   },
 
   kernel([, height, width], { layers, activation }, { maxComputeWorkgroupStorageSize }) {

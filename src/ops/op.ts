@@ -37,8 +37,9 @@ export interface Op<P> {
   /**
    * The truth the kernel is held to, and the CPU fallback: (C, H, W) in, `outputShape` out, unclamped.
    * A non-finite input must make its outputs non-finite (the CPU path finds bad latents by that).
+   * @param output to be filled instead of a new array, with room for the output
    */
-  reference(input: Float32Array, shape: Shape, params: P): Float32Array;
+  reference(input: Float32Array, shape: Shape, params: P, output?: Float32Array): Float32Array;
   kernel(input: Shape, params: P, limits: KernelLimits): Kernel;
   /** Odd sizes, one pixel, 1×N, many channels: these drive the tests on every WebGPU implementation. */
   readonly examples: readonly { readonly shape: Shape; readonly params: P }[];
@@ -50,7 +51,7 @@ export interface Layer {
   readonly input: OpInput;
   readonly perPixel: boolean;
   outputShape(input: Shape): Shape;
-  reference(input: Float32Array, shape: Shape): Float32Array;
+  reference(input: Float32Array, shape: Shape, output?: Float32Array): Float32Array;
   kernel(input: Shape, limits: KernelLimits): Kernel;
 }
 
@@ -60,6 +61,6 @@ export const layer = <P>(op: Op<P>, params: P): Layer => ({
   input: op.input,
   perPixel: op.perPixel,
   outputShape: (input) => op.outputShape(input, params),
-  reference: (input, shape) => op.reference(input, shape, params),
+  reference: (input, shape, output) => op.reference(input, shape, params, output),
   kernel: (input, limits) => op.kernel(input, params, limits),
 });

@@ -33,15 +33,15 @@ export const polynomial: Op<PolynomialParams> = {
   },
 
   // Nested as Σᵢ zᵢ(wᵢ + Σⱼ zⱼ(wᵢⱼ + Σₗ zₗwᵢⱼₗ)): one multiplication per monomial, the coefficients read in order.
-  reference(input, [channels, height, width], { degree, coefficients }) {
+  reference(input, [channels, height, width], { degree, coefficients }, output) {
     const count = (height as number) * (width as number);
-    const output = new Float32Array(3 * count);
+    const planes = output ?? new Float32Array(3 * count);
     const z = new Float64Array(channels as number);
     for (let pixel = 0; pixel < count; pixel++) {
       for (let c = 0; c < z.length; c++) z[c] = input[c * count + pixel] as number;
-      for (let plane = 0; plane < 3; plane++) output[plane * count + pixel] = evaluate(z, degree, coefficients, plane);
+      for (let plane = 0; plane < 3; plane++) planes[plane * count + pixel] = evaluate(z, degree, coefficients, plane);
     }
-    return output;
+    return planes;
   },
 
   kernel([channels, height, width], { degree, coefficients }, { maxComputeWorkgroupStorageSize }) {
@@ -69,7 +69,8 @@ export const polynomial: Op<PolynomialParams> = {
     { shape: [16, 5, 3], params: example(16, 2) },
     { shape: [16, 3, 5], params: example(16, 3) },
     { shape: [128, 2, 33], params: example(128, 2) },
-    { shape: [128, 1, 2], params: example(128, 3) },
+    // No more channels at degree 3: lavapipe ends an invocation after 65 535 loop turns, and this takes 47 904.
+    { shape: [64, 1, 2], params: example(64, 3) },
   ],
 };
 

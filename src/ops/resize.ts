@@ -29,7 +29,7 @@ export const resize: Op<ResizeParams> = {
   },
 
   // Separable: rows first, then columns.
-  reference(input, [planes, height, width], { width: outputWidth, height: outputHeight, filter }) {
+  reference(input, [planes, height, width], { width: outputWidth, height: outputHeight, filter }, output) {
     const [rows, columns, count] = [height as number, width as number, planes as number];
     const across = taps(columns, outputWidth, filter);
     const down = taps(rows, outputHeight, filter);
@@ -41,7 +41,7 @@ export const resize: Op<ResizeParams> = {
           sum += (across.weights[k] as number) * (input[row * columns + (across.places[k] as number)] as number);
         wide[row * outputWidth + x] = sum;
       }
-    const output = new Float32Array(count * outputHeight * outputWidth);
+    const resized = output ?? new Float32Array(count * outputHeight * outputWidth);
     for (let plane = 0; plane < count; plane++)
       for (let y = 0; y < outputHeight; y++)
         for (let x = 0; x < outputWidth; x++) {
@@ -50,9 +50,9 @@ export const resize: Op<ResizeParams> = {
             sum +=
               (down.weights[k] as number) *
               (wide[(plane * rows + (down.places[k] as number)) * outputWidth + x] as number);
-          output[(plane * outputHeight + y) * outputWidth + x] = sum;
+          resized[(plane * outputHeight + y) * outputWidth + x] = sum;
         }
-    return output;
+    return resized;
   },
 
   kernel(_, { width, height, filter }) {

@@ -19,9 +19,8 @@ export const smooth: Op<SmoothParams> = {
     return threePlanes('smooth', input, 3);
   },
 
-  reference(input, [planes, height, width], { matrix }) {
+  reference(input, [planes, height, width], { matrix }, output = new Float32Array(input.length)) {
     const [rows, columns] = [height as number, width as number];
-    const output = new Float32Array(input.length);
     for (let plane = 0; plane < (planes as number); plane++)
       for (let y = 0; y < rows; y++)
         for (let x = 0; x < columns; x++) {
