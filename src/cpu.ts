@@ -97,8 +97,8 @@ function readPixels(
       const start = base + c * strides.channel + first;
       const run = out.subarray(c * count, (c + 1) * count);
       readRun(tensor, start, run);
-      const [gain, offset] = [map[c * 2] as number, map[c * 2 + 1] as number];
-      if (gain !== 1 || offset !== 0) for (let i = 0; i < count; i++) run[i] = (run[i] as number) * gain + offset;
+      const [gain, offset] = [map[c * 2], map[c * 2 + 1]];
+      if (gain !== 1 || offset !== 0) for (let i = 0; i < count; i++) run[i] = run[i] * gain + offset;
     }
     return;
   }
@@ -117,13 +117,13 @@ function readPixels(
         innerY * strides.patchRow +
         innerX * strides.patchColumn;
       const entry = ((c * patch + innerY) * patch + innerX) * 2;
-      let value = tensor.data[index] as number;
+      let value = tensor.data[index];
       if (values && (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16')) {
         bits[0] = value;
         widenHalves(bits, tensor.dtype, values);
-        value = values[0] as number;
+        value = values[0];
       }
-      out[c * count + i] = value * (map[entry] as number) + (map[entry + 1] as number);
+      out[c * count + i] = value * map[entry] + map[entry + 1];
     }
 }
 
@@ -142,8 +142,8 @@ function replaceInsane(values: Float32Array, map: Float32Array, { channels, patc
     const pixel = first + (k % count);
     const inner = (Math.floor(pixel / width) % patch) * patch + ((pixel % width) % patch);
     const entry = (c * patch * patch + inner) * 2;
-    const [gain, offset] = [map[entry] as number, map[entry + 1] as number];
-    const raw = ((values[k] as number) - offset) / gain;
+    const [gain, offset] = [map[entry], map[entry + 1]];
+    const raw = (values[k] - offset) / gain;
     values[k] = (Number.isFinite(raw) ? Math.min(Math.max(raw, -largest), largest) : 0) * gain + offset;
   }
 }
@@ -154,7 +154,7 @@ export function resizeOnCpu(picture: Picture, width: number, height: number, fil
   const count = picture.width * picture.height;
   const planes = new Float32Array(3 * count);
   for (let i = 0; i < count; i++)
-    for (let plane = 0; plane < 3; plane++) planes[plane * count + i] = picture.data[i * 4 + plane] as number;
+    for (let plane = 0; plane < 3; plane++) planes[plane * count + i] = picture.data[i * 4 + plane];
   const resized = resize.reference(planes, [3, picture.height, picture.width], { width, height, filter });
   const rgba = new Uint32Array(width * height);
   writePixels(resized, width * height, { activation: 'clamp', range: [0, 255] }, rgba, 0);

@@ -58,12 +58,9 @@ function judge(format: LatentFormat, domain: Domain, found: Statistics, view: La
   let sum = 0;
   let total = 0;
   found.mean.forEach((mean, c) => {
-    const [gain, offset] = [map[c * step] as number, map[c * step + 1] as number];
-    const [usualMean, usualStd] = [
-      (usual.mean[c] as number) * gain + offset,
-      (usual.std[c] as number) * Math.abs(gain),
-    ];
-    const std = Math.max(found.std[c] as number, 1e-6);
+    const [gain, offset] = [map[c * step], map[c * step + 1]];
+    const [usualMean, usualStd] = [usual.mean[c] * gain + offset, usual.std[c] * Math.abs(gain)];
+    const std = Math.max(found.std[c], 1e-6);
     sum += ((mean - usualMean) / usualStd) ** 2 + Math.log(std / usualStd) ** 2;
     total += std;
   });
@@ -126,9 +123,9 @@ const floats = new Float32Array(1);
 const words = new Uint32Array(floats.buffer);
 
 function elementOf({ dtype, data }: Tensor, index: number): number {
-  const value = data[index] as number;
+  const value = data[index];
   if (dtype === 'float16') return float16ToNumber(value);
   if (dtype !== 'bfloat16') return value;
   words[0] = value << 16;
-  return floats[0] as number;
+  return floats[0];
 }

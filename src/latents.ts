@@ -187,7 +187,7 @@ export function viewLatents({ tensor, layout: given, size }: Latents, format: La
   const axis = (letter: string): { length: number; stride: number } => {
     const index = layout.indexOf(letter);
     if (index < 0) return { length: 1, stride: 0 };
-    return { length: shape[index] as number, stride: shape.slice(index + 1).reduce((product, n) => product * n, 1) };
+    return { length: shape[index], stride: shape.slice(index + 1).reduce((product, n) => product * n, 1) };
   };
   const [item, frame, channel] = [axis('N'), axis('T'), axis('C')];
   const patch = packing?.patch ?? 1;
@@ -253,7 +253,7 @@ function misfit(shape: Shape, given: Layout | undefined, { id, channels, packing
   const layout = given ?? (layoutsByRank[shape.length]?.[0] as Layout);
   if (layout.length !== shape.length)
     return `latents: layout '${layout}' has ${layout.length} axes, shape ${formatShape(shape)} has ${shape.length}`;
-  const found = shape[layout.indexOf('C')] as number;
+  const found = shape[layout.indexOf('C')];
   const others = formatsWithChannels(found).map((format) => format.id);
   return (
     `latents: shape ${formatShape(shape)} read as ${layout} has ${found} channels, format '${id}' has ${wanted}; ` +

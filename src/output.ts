@@ -23,7 +23,7 @@ export function writePixels(
   const convert = output.activation === 'sigmoid' ? sigmoid : oklabToSrgb;
   let sane = true;
   for (let i = 0; i < count; i++) {
-    const [x, y, z] = [planes[i] as number, planes[count + i] as number, planes[2 * count + i] as number];
+    const [x, y, z] = [planes[i], planes[count + i], planes[2 * count + i]];
     // NaN fails the comparison too.
     if (!(Math.abs(x) + Math.abs(y) + Math.abs(z) < insane)) sane = false;
     const [r, g, b] = convert(x, y, z);
@@ -45,9 +45,9 @@ function writeClamped(
   const start = offset * 255 + 0.5;
   let sane = true;
   for (let i = 0; i < count; i++) {
-    const r = (planes[i] as number) * gain + start;
-    const g = (planes[count + i] as number) * gain + start;
-    const b = (planes[2 * count + i] as number) * gain + start;
+    const r = planes[i] * gain + start;
+    const g = planes[count + i] * gain + start;
+    const b = planes[2 * count + i] * gain + start;
     if (!(Math.abs(r) + Math.abs(g) + Math.abs(b) < insane)) sane = false;
     rgba[first + i] = pack(r, g, b);
   }

@@ -52,7 +52,7 @@ export function mlp(
     );
   return {
     name: `mlp ${widths.join('-')} ${activation}`,
-    channels: widths[0] as number,
+    channels: widths[0],
     domain: 'model',
     upscale: 1,
     layers: [layer(mlpOp, { layers, activation })],

@@ -53,8 +53,8 @@ export function polynomial({
   for (let plane = 0; plane < 3; plane++) {
     let next = plane * perColour;
     for (const monomial of monomials(channels, degree)) {
-      const place = (places.get([...monomial].sort((a, b) => a - b).join()) as number) * 3 + plane;
-      folded[place] = (folded[place] as number) + (coefficients[next++] as number);
+      const place = places.get([...monomial].sort((a, b) => a - b).join()) ?? 0;
+      folded[place * 3 + plane] += coefficients[next++];
     }
   }
   const weights = Float32Array.from(folded);

@@ -115,8 +115,7 @@ function readBody(bytes: Uint8Array, header: NpyHeader, dataStart: number): Tens
 /** A copy with the bytes of each element reversed. */
 function swapBytes(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(bytes.length);
-  for (let i = 0; i < bytes.length; i += size)
-    for (let j = 0; j < size; j++) out[i + j] = bytes[i + size - 1 - j] as number;
+  for (let i = 0; i < bytes.length; i += size) for (let j = 0; j < size; j++) out[i + j] = bytes[i + size - 1 - j];
   return out;
 }
 
@@ -132,14 +131,14 @@ function toCOrder(bytes: Uint8Array, size: number, shape: Shape): Uint8Array<Arr
   const index = shape.map(() => 0);
   let from = 0;
   for (let to = 0; to < out.length; to += size) {
-    for (let j = 0; j < size; j++) out[to + j] = bytes[from + j] as number;
+    for (let j = 0; j < size; j++) out[to + j] = bytes[from + j];
     // Counts `index` up, last dimension first, and moves `from` with it.
     for (let d = shape.length - 1; d >= 0; d--) {
-      const next = (index[d] as number) + 1;
-      from += strides[d] as number;
+      const next = index[d] + 1;
+      from += strides[d];
       index[d] = next;
-      if (next < (shape[d] as number)) break;
-      from -= next * (strides[d] as number);
+      if (next < shape[d]) break;
+      from -= next * strides[d];
       index[d] = 0;
     }
   }

@@ -7,15 +7,15 @@ function editDistance(from: string, to: string): number {
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
-      const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
       const swapped =
         from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1] ? (before[j - 2] ?? Infinity) + 1 : Infinity;
-      next.push(Math.min(replaced, swapped, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      next.push(Math.min(replaced, swapped, row[j] + 1, next[j - 1] + 1));
     }
     before = row;
     row = next;
   }
-  return row[to.length] as number;
+  return row[to.length];
 }
 
 /**

@@ -25,19 +25,18 @@ export const linear: Op<LinearParams> = {
   // Four channels at a time: each output plane is then read and written once per four channels, not once per channel,
   // which keeps this within reach of a loop written by hand for one channel count.
   reference(input, [channels, height, width], { factors, bias }, output) {
-    const count = (height as number) * (width as number);
+    const count = height * width;
     const planes = output ?? new Float32Array(3 * count);
-    for (let plane = 0; plane < 3; plane++) planes.fill(bias[plane] as number, plane * count, (plane + 1) * count);
-    for (let c = 0; c < (channels as number); c += 4)
-      addFourChannels(input, planes, count, channels as number, c, factors);
+    for (let plane = 0; plane < 3; plane++) planes.fill(bias[plane], plane * count, (plane + 1) * count);
+    for (let c = 0; c < channels; c += 4) addFourChannels(input, planes, count, channels, c, factors);
     return planes;
   },
 
   kernel([channels, height, width], { factors, bias }) {
-    const { constants, workgroups } = pixelGrid(width as number, height as number);
+    const { constants, workgroups } = pixelGrid(width, height);
     return {
       shader: 'linear',
-      constants: { ...constants, channels: channels as number },
+      constants: { ...constants, channels },
       workgroups,
       weights: Float32Array.of(...bias, ...factors),
     };
@@ -63,7 +62,7 @@ export function threePlanes(name: string, input: Shape, channels: number): Shape
   const [found, height, width] = input;
   if (input.length !== 3 || found !== channels)
     throw new LatentPreviewError('shape', `${name}: takes (${channels}, H, W), got ${formatShape(input)}`);
-  return [3, height as number, width as number];
+  return [3, height, width];
 }
 
 function addFourChannels(
@@ -74,19 +73,19 @@ function addFourChannels(
   first: number,
   factors: Float32Array,
 ): void {
-  const at = (k: number): number => (first + Math.floor(k / 3) < channels ? (factors[first * 3 + k] as number) : 0);
+  const at = (k: number): number => (first + Math.floor(k / 3) < channels ? factors[first * 3 + k] : 0);
   const [ar, ag, ab, br, bg, bb] = [at(0), at(1), at(2), at(3), at(4), at(5)];
   const [cr, cg, cb, dr, dg, db] = [at(6), at(7), at(8), at(9), at(10), at(11)];
   // Channels past the last one have weight 0 and read the last: their place must hold a real number.
   const plane = (k: number): number => Math.min(first + k, channels - 1) * count;
   const [placeA, placeB, placeC, placeD] = [plane(0), plane(1), plane(2), plane(3)];
   for (let i = 0; i < count; i++) {
-    const a = input[placeA + i] as number;
-    const b = input[placeB + i] as number;
-    const c = input[placeC + i] as number;
-    const d = input[placeD + i] as number;
-    output[i] = (output[i] as number) + ar * a + br * b + cr * c + dr * d;
-    output[count + i] = (output[count + i] as number) + ag * a + bg * b + cg * c + dg * d;
-    output[2 * count + i] = (output[2 * count + i] as number) + ab * a + bb * b + cb * c + db * d;
+    const a = input[placeA + i];
+    const b = input[placeB + i];
+    const c = input[placeC + i];
+    const d = input[placeD + i];
+    output[i] += ar * a + br * b + cr * c + dr * d;
+    output[count + i] += ag * a + bg * b + cg * c + dg * d;
+    output[2 * count + i] += ab * a + bb * b + cb * c + db * d;
   }
 }

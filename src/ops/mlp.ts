@@ -32,22 +32,21 @@ export const mlp: Op<MlpParams> = {
   },
 
   reference(input, [channels, height, width], { layers, activation }, output) {
-    const count = (height as number) * (width as number);
+    const count = height * width;
     const planes = output ?? new Float32Array(3 * count);
     for (let pixel = 0; pixel < count; pixel++) {
-      let values = new Float64Array(channels as number);
-      for (let c = 0; c < values.length; c++) values[c] = input[c * count + pixel] as number;
+      let values = new Float64Array(channels);
+      for (let c = 0; c < values.length; c++) values[c] = input[c * count + pixel];
       layers.forEach((current, index) => {
         const next = new Float64Array(current.outputs);
         for (let o = 0; o < next.length; o++) {
-          let sum = current.bias[o] as number;
-          for (let i = 0; i < values.length; i++)
-            sum += (values[i] as number) * (current.weight[o * current.inputs + i] as number);
+          let sum = current.bias[o];
+          for (let i = 0; i < values.length; i++) sum += values[i] * current.weight[o * current.inputs + i];
           next[o] = index === layers.length - 1 ? sum : activate(sum, activation);
         }
         values = next;
       });
-      for (let plane = 0; plane < 3; plane++) planes[plane * count + pixel] = values[plane] as number;
+      for (let plane = 0; plane < 3; plane++) planes[plane * count + pixel] = values[plane];
     }
     return planes;
   },
@@ -63,7 +62,7 @@ export const mlp: Op<MlpParams> = {
         `mlp: a layer of width ${widest} needs ${4 * slots} bytes of workgroup memory per pixel, ` +
           `the device has ${maxComputeWorkgroupStorageSize}; use backend 'cpu'`,
       );
-    const { constants, workgroups } = pixelGrid(width as number, height as number, lanes, 1);
+    const { constants, workgroups } = pixelGrid(width, height, lanes, 1);
     return {
       shader: 'mlp',
       constants: { ...constants, relu: activation === 'relu' ? 1 : 0, widest, scratchSize: slots * lanes },
@@ -103,7 +102,7 @@ function packLayers(layers: readonly MlpLayer[]): Float32Array {
 
 function example(widths: readonly number[], activation: MlpParams['activation']): MlpParams {
   const layers = widths.slice(1).map((outputs, index) => {
-    const inputs = widths[index] as number;
+    const inputs = widths[index];
     const weight = noise(outputs * inputs, outputs + inputs).map((value) => value / Math.sqrt(inputs));
     return { inputs, outputs, weight, bias: noise(outputs, outputs) };
   });

@@ -34,28 +34,28 @@ export const polynomial: Op<PolynomialParams> = {
 
   // Nested as Σᵢ zᵢ(wᵢ + Σⱼ zⱼ(wᵢⱼ + Σₗ zₗwᵢⱼₗ)): one multiplication per monomial, the coefficients read in order.
   reference(input, [channels, height, width], { degree, coefficients }, output) {
-    const count = (height as number) * (width as number);
+    const count = height * width;
     const planes = output ?? new Float32Array(3 * count);
-    const z = new Float64Array(channels as number);
+    const z = new Float64Array(channels);
     for (let pixel = 0; pixel < count; pixel++) {
-      for (let c = 0; c < z.length; c++) z[c] = input[c * count + pixel] as number;
+      for (let c = 0; c < z.length; c++) z[c] = input[c * count + pixel];
       for (let plane = 0; plane < 3; plane++) planes[plane * count + pixel] = evaluate(z, degree, coefficients, plane);
     }
     return planes;
   },
 
   kernel([channels, height, width], { degree, coefficients }, { maxComputeWorkgroupStorageSize }) {
-    const lanes = lanesThatFit(channels as number, maxComputeWorkgroupStorageSize);
+    const lanes = lanesThatFit(channels, maxComputeWorkgroupStorageSize);
     if (lanes === 0)
       throw new LatentPreviewError(
         'gpu-limit',
-        `polynomial: ${channels} channels need ${4 * (channels as number)} bytes of workgroup memory per pixel, ` +
+        `polynomial: ${channels} channels need ${4 * channels} bytes of workgroup memory per pixel, ` +
           `the device has ${maxComputeWorkgroupStorageSize}; use backend 'cpu'`,
       );
-    const { constants, workgroups } = pixelGrid(width as number, height as number, lanes, 1);
+    const { constants, workgroups } = pixelGrid(width, height, lanes, 1);
     return {
       shader: 'polynomial',
-      constants: { ...constants, channels: channels as number, degree, scratchSize: (channels as number) * lanes },
+      constants: { ...constants, channels, degree, scratchSize: channels * lanes },
       workgroups,
       weights: coefficients,
     };
@@ -76,21 +76,21 @@ export const polynomial: Op<PolynomialParams> = {
 
 function evaluate(z: Float64Array, degree: 2 | 3, coefficients: Float32Array, plane: number): number {
   let k = plane;
-  let sum = coefficients[k] as number;
+  let sum = coefficients[k];
   for (let i = 0; i < z.length; i++) {
     k += 3;
-    let factorOfI = coefficients[k] as number;
+    let factorOfI = coefficients[k];
     for (let j = i; j < z.length; j++) {
       k += 3;
-      let factorOfJ = coefficients[k] as number;
+      let factorOfJ = coefficients[k];
       if (degree === 3)
         for (let l = j; l < z.length; l++) {
           k += 3;
-          factorOfJ += (z[l] as number) * (coefficients[k] as number);
+          factorOfJ += z[l] * coefficients[k];
         }
-      factorOfI += (z[j] as number) * factorOfJ;
+      factorOfI += z[j] * factorOfJ;
     }
-    sum += (z[i] as number) * factorOfI;
+    sum += z[i] * factorOfI;
   }
   return sum;
 }

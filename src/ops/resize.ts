@@ -29,16 +29,14 @@ export const resize: Op<ResizeParams> = {
   },
 
   // Separable: rows first, then columns.
-  reference(input, [planes, height, width], { width: outputWidth, height: outputHeight, filter }, output) {
-    const [rows, columns, count] = [height as number, width as number, planes as number];
+  reference(input, [count, rows, columns], { width: outputWidth, height: outputHeight, filter }, output) {
     const across = taps(columns, outputWidth, filter);
     const down = taps(rows, outputHeight, filter);
     const wide = new Float32Array(count * rows * outputWidth);
     for (let row = 0; row < count * rows; row++)
       for (let x = 0; x < outputWidth; x++) {
         let sum = 0;
-        for (let k = x * 4; k < x * 4 + 4; k++)
-          sum += (across.weights[k] as number) * (input[row * columns + (across.places[k] as number)] as number);
+        for (let k = x * 4; k < x * 4 + 4; k++) sum += across.weights[k] * input[row * columns + across.places[k]];
         wide[row * outputWidth + x] = sum;
       }
     const resized = output ?? new Float32Array(count * outputHeight * outputWidth);
@@ -47,9 +45,7 @@ export const resize: Op<ResizeParams> = {
         for (let x = 0; x < outputWidth; x++) {
           let sum = 0;
           for (let k = y * 4; k < y * 4 + 4; k++)
-            sum +=
-              (down.weights[k] as number) *
-              (wide[(plane * rows + (down.places[k] as number)) * outputWidth + x] as number);
+            sum += down.weights[k] * wide[(plane * rows + down.places[k]) * outputWidth + x];
           resized[(plane * outputHeight + y) * outputWidth + x] = sum;
         }
     return resized;
@@ -82,7 +78,7 @@ function taps(from: number, to: number, filter: Filter): { places: Int32Array; w
       // The nearest pixel is the one whose square holds the centre: in whole numbers, as the kernel does it.
       const place = filter === 'nearest' ? Math.floor(((2 * x + 1) * from) / (2 * to)) : first + k - 1;
       places[x * 4 + k] = Math.min(Math.max(place, 0), from - 1);
-      weights[x * 4 + k] = w[k] as number;
+      weights[x * 4 + k] = w[k];
     }
   }
   return { places, weights };

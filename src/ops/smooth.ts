@@ -19,17 +19,16 @@ export const smooth: Op<SmoothParams> = {
     return threePlanes('smooth', input, 3);
   },
 
-  reference(input, [planes, height, width], { matrix }, output = new Float32Array(input.length)) {
-    const [rows, columns] = [height as number, width as number];
-    for (let plane = 0; plane < (planes as number); plane++)
+  reference(input, [planes, rows, columns], { matrix }, output = new Float32Array(input.length)) {
+    for (let plane = 0; plane < planes; plane++)
       for (let y = 0; y < rows; y++)
         for (let x = 0; x < columns; x++) {
           let sum = 0;
           for (let dy = -1; dy <= 1; dy++)
             for (let dx = -1; dx <= 1; dx++) {
               if (y + dy < 0 || y + dy >= rows || x + dx < 0 || x + dx >= columns) continue;
-              const value = input[(plane * rows + y + dy) * columns + x + dx] as number;
-              sum += value * (matrix[(dy + 1) * 3 + dx + 1] as number);
+              const value = input[(plane * rows + y + dy) * columns + x + dx];
+              sum += value * matrix[(dy + 1) * 3 + dx + 1];
             }
           output[(plane * rows + y) * columns + x] = sum;
         }
@@ -37,7 +36,7 @@ export const smooth: Op<SmoothParams> = {
   },
 
   kernel([, height, width], { matrix }) {
-    const { constants, workgroups } = pixelGrid(width as number, height as number);
+    const { constants, workgroups } = pixelGrid(width, height);
     return { shader: 'smooth', constants, workgroups, weights: matrix };
   },
 
