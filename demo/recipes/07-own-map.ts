@@ -7,7 +7,14 @@ export async function showOwnMaps(
   coefficients: number[], // 45: for R, G, B the 15 monomials 1, z₀…z₃, z₀z₀, z₀z₁, … z₃z₃
   canvases: [HTMLCanvasElement, HTMLCanvasElement],
 ): Promise<Previewer[]> {
-  const mine = { ...formats.sdxl, id: 'sdxl/mine', latentRgbFactors };
+  // The format without its own map: factors, bias and smoothing belong together.
+  const mine = {
+    ...formats.sdxl,
+    id: 'sdxl/mine',
+    latentRgbFactors,
+    latentRgbBias: undefined,
+    smoothMatrix: undefined,
+  };
   const linear = await createPreviewer({ format: mine });
   const quadratic = await createPreviewer({
     format: 'sdxl',

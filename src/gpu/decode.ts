@@ -15,8 +15,8 @@ export interface GpuDecoder {
   upload(frame: FrameData): { readonly buffer: GPUBuffer; readonly offset: number };
   /** Records the frame at the decoder's size, or resized; the picture is this decoder's. */
   record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture;
-  /** Submits, with what the GPU objects to as a rejection. */
-  submit(encode: (encoder: GPUCommandEncoder) => void): Promise<void>;
+  /** Submits what is encoded, with what the GPU objects to as a rejection; else answers what `encode` returned. */
+  submit<T>(encode: (encoder: GPUCommandEncoder) => T): Promise<T>;
   /** Submits and reads the picture back, rows without padding. Calls are answered in order. */
   readBack(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>>;
   destroy(): void;
@@ -118,27 +118,26 @@ class DeviceDecoder implements GpuDecoder {
     return picture;
   }
 
-  async submit(encode: (encoder: GPUCommandEncoder) => void): Promise<void> {
+  async submit<T>(encode: (encoder: GPUCommandEncoder) => T): Promise<T> {
     const device = this.#device;
     device.pushErrorScope('out-of-memory');
     device.pushErrorScope('validation');
-    let thrown: unknown;
-    try {
+    const outcome = attempt(() => {
       const encoder = device.createCommandEncoder({ label: 'latent-preview frame' });
-      encode(encoder);
+      const value = encode(encoder);
       device.queue.submit([encoder.finish()]);
-    } catch (error) {
-      thrown = error;
-    }
+      return value;
+    });
     // Both scopes are popped in this task, so that the caller's own scopes on the same device stay in step.
     const scopes = Promise.all([device.popErrorScope(), device.popErrorScope()]);
-    if (thrown !== undefined) {
-      await Promise.race([scopes, this.#lost]).catch(() => {});
-      throw thrown;
+    if ('thrown' in outcome) {
+      scopes.catch(() => {});
+      throw outcome.thrown;
     }
     const [invalid, memory] = await Promise.race([scopes, this.#lost]);
     if (memory) throw new LatentPreviewError('gpu-limit', `gpu: out of memory: ${memory.message}`, { cause: memory });
     if (invalid) throw new LatentPreviewError('shader', `gpu: ${invalid.message}`, { cause: invalid });
+    return outcome.value;
   }
 
   readBack(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>> {
@@ -149,32 +148,22 @@ class DeviceDecoder implements GpuDecoder {
   }
 
   async #read(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>> {
-    let [rowBytes, paddedBytes, rows] = [0, 0, 0];
-    let target: GPUBuffer | undefined;
-    await this.submit((encoder) => {
-      const picture = encode(encoder);
-      rowBytes = picture.width * 4;
+    const { buffer, width, height, paddedBytes } = await this.submit((encoder) => {
+      const texture = encode(encoder);
+      const { width, height } = texture;
       // Copies to buffers need rows at multiples of 256 bytes.
-      paddedBytes = Math.ceil(rowBytes / 256) * 256;
-      rows = picture.height;
-      this.#readings = this.#grown(
-        this.#readings,
-        paddedBytes * rows,
-        'pixels',
-        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      );
-      target = this.#readings;
-      encoder.copyTextureToBuffer({ texture: picture }, { buffer: target, bytesPerRow: paddedBytes }, [
-        picture.width,
-        rows,
-      ]);
+      const paddedBytes = Math.ceil((width * 4) / 256) * 256;
+      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+      const buffer = this.#grown(this.#readings, paddedBytes * height, 'pixels', usage);
+      this.#readings = buffer;
+      encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow: paddedBytes }, [width, height]);
+      return { buffer, width, height, paddedBytes };
     });
-    const buffer = target as unknown as GPUBuffer;
-    await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, paddedBytes * rows), this.#lost]);
-    const mapped = new Uint8Array(buffer.getMappedRange(0, paddedBytes * rows));
-    const pixels = new Uint8ClampedArray(rowBytes * rows);
-    for (let y = 0; y < rows; y++)
-      pixels.set(mapped.subarray(y * paddedBytes, y * paddedBytes + rowBytes), y * rowBytes);
+    await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, paddedBytes * height), this.#lost]);
+    const mapped = new Uint8Array(buffer.getMappedRange(0, paddedBytes * height));
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    for (let y = 0; y < height; y++)
+      pixels.set(mapped.subarray(y * paddedBytes, y * paddedBytes + width * 4), y * width * 4);
     buffer.unmap();
     return pixels;
   }
@@ -198,4 +187,12 @@ interface Resized {
   readonly picture: GPUTexture;
   /** Bind groups by the picture they read and the filter. */
   readonly groups: WeakMap<GPUTexture, Map<Filter, GPUBindGroup>>;
+}
+
+function attempt<T>(run: () => T): { value: T } | { thrown: unknown } {
+  try {
+    return { value: run() };
+  } catch (thrown) {
+    return { thrown };
+  }
 }

@@ -1,8 +1,9 @@
-// Bundles the op suite, shaders and fixtures inlined, into one file for runtimes that read no TypeScript and no `?raw`.
+// Bundles a file of test/, shaders and fixtures inlined, into one file for runtimes that read no TypeScript and no `?raw`.
 
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build } from 'vite';
+import { alias } from '../../scripts/entries.mjs';
 import { root } from '../../scripts/setup.mjs';
 import { wgsl } from '../../scripts/wgsl.mjs';
 
@@ -17,6 +18,7 @@ export async function bundle(entry) {
     configFile: false,
     logLevel: 'warn',
     publicDir: false,
+    resolve: { alias },
     // The shaders as users get them.
     plugins: [wgsl()],
     build: {

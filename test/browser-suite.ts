@@ -1,0 +1,12 @@
+// What the browser specs run inside a page: the library and the README's recipes, bundled as one module.
+
+export * from '../demo/recipes/01-canvas';
+export * from '../demo/recipes/02-live';
+export * from '../demo/recipes/03-embed';
+export * from '../demo/recipes/04-guess';
+export * from '../demo/recipes/05-compare';
+export * from '../demo/recipes/06-video';
+export * from '../demo/recipes/07-own-map';
+export { copyleftFormats } from '../src/formats/copyleft/index';
+export * from '../src/index';
+export { noise } from '../src/ops/examples';

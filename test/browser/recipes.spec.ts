@@ -1,0 +1,146 @@
+// The README's recipes, run: each with a real file, and what it shows against the CPU reference.
+
+import { existsSync, readFileSync } from 'node:fs';
+import type { Page } from '@playwright/test';
+import { expect, type Suite, test } from './suite';
+
+const samples = new URL('../../demo/public/samples/', import.meta.url);
+const serve = (page: Page, name: string, file: URL) =>
+  page.route(`**/${name}`, (route) =>
+    route.fulfill({ body: readFileSync(file), contentType: 'application/octet-stream' }),
+  );
+
+/** How bright, as a sign of life; exactness is the other specs'. */
+const brightness = (page: Page): Promise<number[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('canvas')].map((canvas) => {
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d')!;
+      copy.drawImage(canvas, 0, 0);
+      const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+      return data.reduce((sum, value) => sum + value, 0) / data.length;
+    }),
+  );
+
+test.beforeEach(async ({ suite: page }) => {
+  await serve(page, 'sdxl.safetensors', new URL('sdxl-coffee.safetensors', samples));
+  await serve(page, 'flux2.npy', new URL('flux2-astronaut.npy', samples));
+  await page.evaluate(() => document.body.append(document.createElement('canvas'), document.createElement('canvas')));
+});
+
+test('01 a file onto a canvas', async ({ suite: page }) => {
+  const matches = await page.evaluate(async () => {
+    const { showFile, createPreviewer, loadLatents } = (await import('/browser-suite.js' as string)) as Suite;
+    const canvas = document.querySelector('canvas')!;
+    await showFile('/sdxl.safetensors', canvas);
+    const previewer = await createPreviewer({ format: 'sdxl' });
+    const { width, height, data } = await previewer.toImageData(await loadLatents('/sdxl.safetensors'));
+    const shown = canvas.getContext('2d')!.getImageData(0, 0, width, height).data;
+    return width > 30 && shown.every((value, i) => value === data[i]);
+  });
+  expect(matches).toBe(true);
+});
+
+test('02 live steps over a socket', async ({ suite: page }) => {
+  await page.routeWebSocket('**/steps', (socket) => {
+    // 1.0 in half floats for the first step, 0 for the second.
+    for (const value of [0x3c00, 0]) socket.send(Buffer.from(new Uint16Array(4 * 128 * 128).fill(value).buffer));
+  });
+  const seen = await page.evaluate(async () => {
+    const { showSteps } = (await import('/browser-suite.js' as string)) as Suite;
+    const canvas = document.querySelector('canvas')!;
+    showSteps(new WebSocket(new URL('/steps', location.href.replace('http', 'ws'))), canvas);
+    const colours: string[] = [];
+    for (let tries = 0; tries < 500 && colours.at(-1) !== '128,128,128,255'; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (canvas.width !== 1024) continue;
+      const colour = canvas.getContext('2d')!.getImageData(512, 512, 1, 1).data.join();
+      if (colour !== colours.at(-1) && colour !== '0,0,0,0') colours.push(colour);
+    }
+    return colours;
+  });
+  // Latents of all zeros are the map's own grey.
+  expect(seen.at(-1)).toBe('128,128,128,255');
+});
+
+test('03 in the caller’s encoder', async ({ suite: page }) => {
+  const texture = await page.evaluate(async () => {
+    const { createPreviewer, drawLatents } = (await import('/browser-suite.js' as string)) as Suite;
+    const device = (await (await navigator.gpu.requestAdapter())!.requestDevice())!;
+    const previewer = await createPreviewer({ format: 'sd3', device });
+    const buffer = device.createBuffer({ size: 16 * 128 * 128 * 2, usage: GPUBufferUsage.STORAGE });
+    const encoder = device.createCommandEncoder();
+    const texture = drawLatents(previewer, encoder, buffer);
+    const out = device.createBuffer({ size: 512 * 128, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    encoder.copyTextureToBuffer({ texture }, { buffer: out, bytesPerRow: 512 }, [128, 128]);
+    device.queue.submit([encoder.finish()]);
+    await out.mapAsync(GPUMapMode.READ);
+    const pixel = [...new Uint8Array(out.getMappedRange().slice(0, 4))];
+    return { width: texture.width, height: texture.height, format: texture.format, pixel };
+  });
+  expect(texture).toMatchObject({ width: 128, height: 128, format: 'rgba8unorm' });
+  expect(texture.pixel[3]).toBe(255);
+});
+
+test('04 a guess with its reason', async ({ suite: page }) => {
+  const said = await page.evaluate(async () => {
+    const { showUnknown } = (await import('/browser-suite.js' as string)) as Suite;
+    return showUnknown('/flux2.npy', document.querySelector('canvas')!);
+  });
+  expect(said).toMatch(/^FLUX\.2.*\(model domain\): 32 channels/);
+  expect((await brightness(page))[0]).toBeGreaterThan(64);
+});
+
+test('05 the error against a reference', async ({ suite: page }) => {
+  await serve(page, 'reference.webp', new URL('sdxl-coffee.webp', samples));
+  const said = await page.evaluate(async () => {
+    const { measure } = (await import('/browser-suite.js' as string)) as Suite;
+    const bitmap = await createImageBitmap(await (await fetch('/reference.webp')).blob());
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
+    context.drawImage(bitmap, 0, 0);
+    return measure('/sdxl.safetensors', context.getImageData(0, 0, bitmap.width, bitmap.height));
+  });
+  const psnr = Number(said.match(/^PSNR ([\d.]+) dB, SSIM 0\.\d+, ΔE [\d.]+$/)?.[1]);
+  // Per-pixel maps of SDXL reach about 20 dB; another picture or a wrong size would be below 15.
+  expect(psnr).toBeGreaterThan(17);
+  expect(psnr).toBeLessThan(30);
+});
+
+test('06 a clip, frame after frame', async ({ suite: page }) => {
+  const clip = new URL('../../../shared/fixtures/latents/real-wan21-cheesecake.f16.npy', import.meta.url);
+  test.skip(!existsSync(clip), '../shared is not there');
+  await serve(page, 'clip.npy', clip);
+  const frames = await page.evaluate(async () => {
+    const { playClip } = (await import('/browser-suite.js' as string)) as Suite;
+    const canvas = document.querySelector('canvas')!;
+    const stop = new AbortController();
+    const playing = playClip('/clip.npy', canvas, stop.signal);
+    const seen = new Set<string>();
+    for (let tries = 0; tries < 100 && seen.size < 4; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (canvas.width === 64) seen.add(canvas.getContext('2d')!.getImageData(20, 20, 8, 1).data.join());
+    }
+    stop.abort();
+    await playing;
+    return seen.size;
+  });
+  expect(frames).toBe(4);
+});
+
+test('07 own maps', async ({ suite: page }) => {
+  await page.evaluate(async () => {
+    const { showOwnMaps, loadLatents } = (await import('/browser-suite.js' as string)) as Suite;
+    const canvases = [...document.querySelectorAll('canvas')] as [HTMLCanvasElement, HTMLCanvasElement];
+    const factors: [number, number, number][] = [
+      [0.4, 0.4, 0.4],
+      [0, 0, 0],
+      [0, 0, 0],
+      [0, 0, 0],
+    ];
+    // The same map as a polynomial: of each colour's 15 monomials only z₀ counts.
+    const coefficients = [0, 1, 2].flatMap(() => [0, 0.4, ...new Array<number>(13).fill(0)]);
+    await showOwnMaps(await loadLatents('/sdxl.safetensors'), factors, coefficients, canvases);
+  });
+  const [linear, quadratic] = await brightness(page);
+  expect(linear).toBeGreaterThan(64);
+  expect(quadratic).toBeCloseTo(linear!, 3);
+});
