@@ -4,11 +4,11 @@
 import type { Decoder } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
-import { domainMap, type Latents, type LatentView, selectFrame, viewLatents } from './latents';
+import { domainMap, elementIndex, type Latents, type LatentView, selectFrame, viewLatents } from './latents';
 import { resize } from './ops/index';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
-import { type Tensor, widenHalves } from './tensor';
+import { elementAt, type Tensor, widenHalves } from './tensor';
 
 /** A finished picture: sRGB, 8 bits, opaque, row by row. */
 export interface Picture {
@@ -40,11 +40,9 @@ export function decodeOnCpu(
   const { item, frame } = selectFrame(view, selection);
   const map = domainMap(format, latents.domain, decoder.domain, view.patch, frame);
   const base = item * view.strides.item + frame * view.strides.frame;
-  const read = (first: number, count: number, out: Float32Array): void =>
-    readPixels(tensor, view, base, map, first, count, out);
 
   const [pixels, size] = [view.height * view.width, view.channels];
-  const rgba = new Uint32Array(pixels * decoder.upscale ** 2);
+  const rgba = new Uint32Array(pixels);
   const banded = decoder.layers.every((current) => current.perPixel);
   const band = banded ? Math.min(pixels, Math.max(64, Math.floor(bandElements / size))) : pixels;
   const input = new Float32Array(size * band);
@@ -52,16 +50,16 @@ export function decodeOnCpu(
   const outputs = decoder.layers.map(() => new Float32Array(3 * band));
   for (let first = 0; first < pixels; first += band) {
     const count = Math.min(band, pixels - first);
-    const part = count === band ? input : input.subarray(0, size * count);
+    const full = count === band;
+    const part = full ? input : input.subarray(0, size * count);
     const shape = banded ? [size, 1, count] : [size, view.height, view.width];
-    read(first, count, part);
-    if (
-      !writePixels(runLayers(decoder, part, shape, count === band ? outputs : []), count, decoder.output, rgba, first)
-    ) {
-      read(first, count, part);
-      replaceInsane(part, map, view, first);
-      writePixels(runLayers(decoder, part, shape, count === band ? outputs : []), count, decoder.output, rgba, first);
-    }
+    const write = (): boolean =>
+      writePixels(runLayers(decoder, part, shape, full ? outputs : []), count, decoder.output, rgba, first);
+    readPixels(tensor, view, base, map, first, count, part);
+    if (write()) continue;
+    readPixels(tensor, view, base, map, first, count, part);
+    replaceInsane(part, map, view, first);
+    write();
   }
   return { width: view.width, height: view.height, data: new Uint8ClampedArray(rgba.buffer) };
 }
@@ -84,13 +82,14 @@ function runLayers(
 /** Pixels `first` … `first + count` (row by row) of every channel, in the decoder's domain, into `out` (C, count). */
 function readPixels(
   tensor: Tensor,
-  { channels, width, patch, strides }: LatentView,
+  view: LatentView,
   base: number,
   map: Float32Array,
   first: number,
   count: number,
   out: Float32Array,
 ): void {
+  const { channels, width, patch, strides } = view;
   if (patch === 1 && strides.column === 1 && strides.row === width) {
     // Whole planes lie together: copy them a run at a time.
     for (let c = 0; c < channels; c++) {
@@ -102,28 +101,12 @@ function readPixels(
     }
     return;
   }
-  const values = 'float16 bfloat16'.includes(tensor.dtype) ? new Float32Array(1) : undefined;
-  const bits = new Uint16Array(1);
   for (let c = 0; c < channels; c++)
     for (let i = 0; i < count; i++) {
       const y = Math.floor((first + i) / width);
       const x = (first + i) % width;
-      const [innerY, innerX] = [y % patch, x % patch];
-      const index =
-        base +
-        c * strides.channel +
-        ((y - innerY) / patch) * strides.row +
-        ((x - innerX) / patch) * strides.column +
-        innerY * strides.patchRow +
-        innerX * strides.patchColumn;
-      const entry = ((c * patch + innerY) * patch + innerX) * 2;
-      let value = tensor.data[index];
-      if (values && (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16')) {
-        bits[0] = value;
-        widenHalves(bits, tensor.dtype, values);
-        value = values[0];
-      }
-      out[c * count + i] = value * map[entry] + map[entry + 1];
+      const entry = ((c * patch + (y % patch)) * patch + (x % patch)) * 2;
+      out[c * count + i] = elementAt(tensor, base + elementIndex(view, c, y, x)) * map[entry] + map[entry + 1];
     }
 }
 

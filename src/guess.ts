@@ -4,8 +4,8 @@
 import type { Domain, LatentFormat } from './formats/format';
 import { formats } from './formats/index';
 import { channelStatistics } from './formats/statistics';
-import { domainMap, fittingLayouts, type Latents, type LatentView, viewLatents } from './latents';
-import { float16ToNumber, type Tensor } from './tensor';
+import { domainMap, elementIndex, fittingLayouts, type Latents, type LatentView, viewLatents } from './latents';
+import { elementAt, type Tensor } from './tensor';
 
 export interface FormatGuess {
   readonly format: LatentFormat;
@@ -88,7 +88,7 @@ const isIdentity = ({ scalingFactor = 1, shiftFactor = 0, latentsMean, latentsSt
 
 /** Mean and deviation of each unpacked channel of the last item's middle frame, from up to about 4096 pixels. */
 function sampleStatistics(tensor: Tensor, view: LatentView): Statistics {
-  const { strides, patch, width, height, channels } = view;
+  const { strides, width, height, channels } = view;
   const base = (view.items - 1) * strides.item + Math.floor(view.frames / 2) * strides.frame;
   // An odd step walks all places of a patch and all columns of most widths.
   const step = Math.max(1, Math.floor((width * height) / 4096)) | 1;
@@ -97,16 +97,8 @@ function sampleStatistics(tensor: Tensor, view: LatentView): Statistics {
   for (let c = 0; c < channels; c++) {
     let [count, sum, squares] = [0, 0, 0];
     for (let pixel = 0; pixel < width * height; pixel += step) {
-      const [y, x] = [Math.floor(pixel / width), pixel % width];
-      const [dy, dx] = [y % patch, x % patch];
-      const index =
-        base +
-        c * strides.channel +
-        ((y - dy) / patch) * strides.row +
-        ((x - dx) / patch) * strides.column +
-        dy * strides.patchRow +
-        dx * strides.patchColumn;
-      const value = elementOf(tensor, index);
+      const place = elementIndex(view, c, Math.floor(pixel / width), pixel % width);
+      const value = elementAt(tensor, base + place);
       if (!Number.isFinite(value)) continue;
       count++;
       sum += value;
@@ -117,15 +109,4 @@ function sampleStatistics(tensor: Tensor, view: LatentView): Statistics {
     std.push(count ? Math.sqrt(Math.max(0, squares / count - average * average)) : 0);
   }
   return { mean, std };
-}
-
-const floats = new Float32Array(1);
-const words = new Uint32Array(floats.buffer);
-
-function elementOf({ dtype, data }: Tensor, index: number): number {
-  const value = data[index];
-  if (dtype === 'float16') return float16ToNumber(value);
-  if (dtype !== 'bfloat16') return value;
-  words[0] = value << 16;
-  return floats[0];
 }

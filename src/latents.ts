@@ -108,8 +108,8 @@ export function describeLatents(
 }
 
 /**
- * How to read one format's latents out of a tensor. The element of unpacked channel c, row y, column x is at
- * item·i + frame·t + channel·c + row·⌊y/p⌋ + column·⌊x/p⌋ + patchRow·(y mod p) + patchColumn·(x mod p), p = patch.
+ * How to read one format's latents out of a tensor. The element of item i, frame t, unpacked channel c, row y, column x is
+ * at item·i + frame·t + channel·c + row·⌊y/p⌋ + column·⌊x/p⌋ + patchRow·(y mod p) + patchColumn·(x mod p), p = patch.
  */
 export interface LatentView {
   readonly items: number;
@@ -128,6 +128,18 @@ export interface LatentView {
     readonly patchRow: number;
     readonly patchColumn: number;
   };
+}
+
+/** Where unpacked channel c, row y, column x of the first item and frame is. */
+export function elementIndex({ patch, strides }: LatentView, c: number, y: number, x: number): number {
+  const [dy, dx] = [y % patch, x % patch];
+  return (
+    c * strides.channel +
+    ((y - dy) / patch) * strides.row +
+    ((x - dx) / patch) * strides.column +
+    dy * strides.patchRow +
+    dx * strides.patchColumn
+  );
 }
 
 const layoutsByRank: Record<number, readonly Layout[]> = {

@@ -164,3 +164,12 @@ export function toFloat32({ dtype, data }: Tensor): Float32Array {
   else out.set(data);
   return out;
 }
+
+/** One element as a number, in C order. For many, widen them together. */
+export function elementAt({ dtype, data }: Tensor, index: number): number {
+  const value = data[index];
+  if (dtype === 'float16') return float16ToNumber(value);
+  if (dtype !== 'bfloat16') return value;
+  bitsView[0] = value << 16;
+  return floatView[0];
+}
