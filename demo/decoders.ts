@@ -1,0 +1,96 @@
+// Which decoders a family of latents has: its published tables, the opt-in ones with their licence, and those that the
+// user dropped onto the page.
+
+import { copyleftFormats } from '../src/formats/copyleft/index';
+import {
+  type Decoder,
+  formats,
+  type LatentFormat,
+  loadWeights,
+  mlp,
+  type PolynomialOptions,
+  polynomial,
+  type WeightsJson,
+} from '../src/index';
+import { type Entry, type ImportedDecoder, newId, type State } from './state';
+
+export interface DecoderChoice {
+  readonly id: string;
+  readonly label: string;
+  readonly group: 'table' | 'opt-in' | 'own';
+  readonly format: LatentFormat;
+  /** Undefined: the format's own table. */
+  readonly decoder?: Decoder;
+  /** True where another choice has the same table. */
+  readonly duplicate: boolean;
+}
+
+/** The families: formats that are not just another table of one. */
+export const families: readonly LatentFormat[] = Object.values(formats).filter(({ id, base }) => id === base);
+
+export const familyOf = (id: string): LatentFormat => formats[id] ?? (families[0] as LatentFormat);
+
+/** The family's name without what follows in brackets. */
+export const shortName = ({ name }: LatentFormat): string => name.replace(/ \(.*\)$/, '');
+
+export function choicesFor(family: LatentFormat, imported: readonly ImportedDecoder[]): readonly DecoderChoice[] {
+  const own = imported
+    .filter(({ decoder }) => decoder.channels === family.channels)
+    .map(({ id, decoder }) => ({
+      id,
+      label: decoder.name,
+      group: 'own' as const,
+      format: family,
+      decoder,
+      duplicate: false,
+    }));
+  const tables = [...Object.values(formats), ...Object.values(copyleftFormats)].filter(
+    ({ base, latentRgbFactors }) => base === family.base && latentRgbFactors,
+  );
+  const published = tables.map((format) => {
+    const { id, base, latentRgbFactors, source } = format;
+    const twin = id === base && tables.find((other) => other !== format && other.latentRgbFactors === latentRgbFactors);
+    const duplicate =
+      id !== base && tables.some((other) => other.id === base && other.latentRgbFactors === latentRgbFactors);
+    const label = twin
+      ? `${id} = ${twin.id}`
+      : `${id} · ${source.licence === 'NONE' ? 'no licence stated' : source.licence}`;
+    return { id, label, group: id in formats ? ('table' as const) : ('opt-in' as const), format, duplicate };
+  });
+  return [...published, ...own];
+}
+
+/** The decoder that an entry has chosen; undefined where its family has none under a permissive licence. */
+export const choiceOf = ({ decoders }: State, entry: Entry): DecoderChoice | undefined =>
+  choicesFor(familyOf(entry.format), decoders).find(({ id }) => id === entry.decoder);
+
+/**
+ * A decoder from a file: an MLP's state dict (.safetensors, or JSON of nested arrays), or JSON of polynomial
+ * coefficients `{ channels, degree, coefficients }`. Undefined where the file is neither.
+ */
+export async function readDecoder(name: string, blob: Blob): Promise<ImportedDecoder | undefined> {
+  const decoder = (await fromStateDict(blob)) ?? (await fromJson(blob));
+  return decoder && { id: newId('decoder'), decoder: { ...decoder, name: `${decoder.name} · ${name}` } };
+}
+
+async function fromStateDict(blob: Blob): Promise<Decoder | undefined> {
+  const weights = await loadWeights(blob).catch(() => undefined);
+  if (!weights) return undefined;
+  const layers = [...weights].every(
+    ([key, { shape }]) =>
+      (key.endsWith('.weight') && shape.length === 2) || (key.endsWith('.bias') && shape.length === 1),
+  );
+  return layers ? mlp(weights) : undefined;
+}
+
+async function fromJson(blob: Blob): Promise<Decoder | undefined> {
+  // Coefficients are small; a large file that begins with a brace is something else.
+  if (blob.size > 4e6 || !/^\s*\{/.test(await blob.slice(0, 64).text())) return undefined;
+  const value: unknown = await blob
+    .text()
+    .then(JSON.parse)
+    .catch(() => undefined);
+  if (typeof value !== 'object' || value === null) return undefined;
+  if ('coefficients' in value) return polynomial(value as PolynomialOptions);
+  return Object.keys(value).some((key) => key.endsWith('.weight')) ? mlp(value as WeightsJson) : undefined;
+}

@@ -1,0 +1,95 @@
+// What follows from an entry: its latents as the user reads them, its view, its axes, its reference.
+
+import { guessFormats, type LatentFormat, type Latents } from '../src/index';
+import { fittingLayouts, type LatentView, viewLatents } from '../src/latents';
+import { choicesFor, families, familyOf } from './decoders';
+import {
+  type Axis,
+  type Entry,
+  type ImportedDecoder,
+  type LatentFile,
+  newId,
+  type Reference,
+  type Sample,
+} from './state';
+
+export const fileOf = ({ files, position }: Entry): LatentFile => files[position.file] ?? (files[0] as LatentFile);
+
+/** The latents of one file with what the user says about them. */
+export function latentsOf(entry: Entry, file: LatentFile = fileOf(entry)): Latents {
+  const { domain, layout, grid } = entry;
+  return { ...file.latents, domain, ...(layout ? { layout } : {}), ...(grid ? { size: grid } : {}) };
+}
+
+/** Undefined where the shape does not fit the format. */
+export function viewOf(entry: Entry, format: LatentFormat = familyOf(entry.format)): LatentView | undefined {
+  try {
+    return viewLatents(latentsOf(entry), format);
+  } catch {
+    return undefined;
+  }
+}
+
+export const fits = (shape: readonly number[], format: LatentFormat): boolean =>
+  fittingLayouts(shape, format).length > 0;
+
+/** The axes along which there is more than one picture, the one to play first. */
+export function axesOf(entry: Entry): readonly { readonly axis: Axis; readonly count: number }[] {
+  const view = viewOf(entry);
+  return [
+    { axis: 'file' as const, count: entry.files.length },
+    { axis: 'frame' as const, count: view?.frames ?? 1 },
+    { axis: 'item' as const, count: view?.items ?? 1 },
+  ].filter(({ count }) => count > 1);
+}
+
+export function playedAxis(entry: Entry): { readonly axis: Axis; readonly count: number } | undefined {
+  const axes = axesOf(entry);
+  return axes.find(({ axis }) => axis === entry.axis) ?? axes[0];
+}
+
+/** A file's own, else the first one of the sequence. */
+export const referenceOf = (entry: Entry): Reference | undefined =>
+  fileOf(entry).reference ?? entry.files.find(({ reference }) => reference)?.reference;
+
+/** An entry with the likeliest format that has a map. */
+export function createEntry(
+  files: readonly LatentFile[],
+  imported: readonly ImportedDecoder[],
+  sample?: Sample,
+): Entry {
+  const [file] = files as [LatentFile];
+  const guesses = guessFormats(file.latents);
+  const usable = guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '') ?? guesses[0];
+  const format = sample?.format ?? usable?.format.id ?? nearestFamily(file);
+  const entry: Entry = {
+    id: sample?.id ?? newId('entry'),
+    title: files.length === 1 ? file.name : sequenceTitle(files),
+    files,
+    guesses,
+    format,
+    decoder: defaultDecoder(format, imported),
+    domain:
+      sample?.domain ?? (file.latents.domainFrom === 'default' ? usable?.domain : undefined) ?? file.latents.domain,
+    position: { file: 0, item: 0, frame: 0 },
+    ...(sample ? { sample } : {}),
+  };
+  // The first frame of causal video VAEs is washed out, the first of a noising sequence is noise.
+  const view = viewOf(entry);
+  const item = sample?.kind === 'sequence' && view ? view.items - 1 : 0;
+  return { ...entry, position: { file: 0, item, frame: Math.floor((view?.frames ?? 1) / 2) } };
+}
+
+/** The family's default table, else '' : tables under other licences are never chosen unasked. */
+export function defaultDecoder(format: string, imported: readonly ImportedDecoder[]): string {
+  return choicesFor(familyOf(format), imported).find(({ group }) => group !== 'opt-in')?.id ?? '';
+}
+
+/** For shapes that fit nothing: any family, so that the page can say what does not fit. */
+const nearestFamily = ({ latents }: LatentFile): string =>
+  families.find((format) => fits(latents.tensor.shape, format))?.id ?? 'sd15';
+
+function sequenceTitle(files: readonly LatentFile[]): string {
+  const [first, last] = [files[0]?.name ?? '', files.at(-1)?.name ?? ''];
+  return `${first} … ${last}`;
+}

@@ -1,0 +1,202 @@
+// The settings of the entry on show: which format, domain, axes, decoder and size.
+
+import type { Domain, FormatGuess, FrameOptions, Layout } from '../src/index';
+import { fittingLayouts } from '../src/latents';
+import { choiceOf, choicesFor, families, familyOf, shortName } from './decoders';
+import { byId, errorText, fillSelect, make, radios, range } from './dom';
+import { axesOf, defaultDecoder, fileOf, fits, playedAxis, viewOf } from './entry';
+import { problem, readLatents } from './files';
+import { currentEntry, type Entry, type State, type Store } from './state';
+import { tokenGrids } from './token-grids';
+
+/** More guesses than these are in the select. */
+const chips = 4;
+
+export function createInspector(store: Store): void {
+  const patch = (change: Partial<Entry>): void => {
+    const entry = currentEntry(store.state);
+    if (entry) store.setEntry(entry.id, change);
+  };
+  const setFormat = (format: string, domain?: Domain): void =>
+    patch({
+      ...{ format, decoder: defaultDecoder(format, store.state.decoders), layout: undefined, grid: undefined },
+      ...(domain ? { domain } : {}),
+    });
+  const selects = {
+    format: byId('format', HTMLSelectElement),
+    decoder: byId('decoder', HTMLSelectElement),
+    layout: byId('layout', HTMLSelectElement),
+    grid: byId('grid', HTMLSelectElement),
+    tensor: byId('tensor', HTMLSelectElement),
+  };
+  selects.format.addEventListener('change', () => setFormat(selects.format.value));
+  selects.decoder.addEventListener('change', () => patch({ decoder: selects.decoder.value }));
+  selects.layout.addEventListener('change', () => patch({ layout: selects.layout.value as Layout }));
+  selects.grid.addEventListener('change', () => {
+    const [height = 0, width = 0] = selects.grid.value.split('×').map(Number);
+    patch({ grid: { height, width } });
+  });
+  selects.tensor.addEventListener('change', () => void changeTensor(store, selects.tensor.value));
+  const showDomain = radios('domain', (domain) => patch({ domain: domain as Domain }));
+  const showSize = radios('size', (size) => store.set({ size: size as State['size'] }));
+  const showFilter = radios('filter', (filter) =>
+    store.set({ filter: filter as NonNullable<FrameOptions['resample']> }),
+  );
+  for (const axis of ['item', 'frame'] as const)
+    byId(axis, HTMLInputElement).addEventListener('input', ({ target }) => {
+      const entry = currentEntry(store.state);
+      if (entry) patch({ position: { ...entry.position, [axis]: Number((target as HTMLInputElement).value) } });
+    });
+
+  store.listen((state) => {
+    showSize(state.size);
+    showFilter(state.filter);
+    const entry = currentEntry(state);
+    if (!entry) return;
+    showDomain(entry.domain);
+    showFacts(entry);
+    showGuesses(entry, setFormat);
+    showFormats(entry, selects.format);
+    showDecoders(state, entry, selects.decoder);
+    showAxes(entry, selects.layout, selects.grid);
+    showPlaces(entry);
+    const { keys, key } = fileOf(entry);
+    byId('tensor-field', HTMLElement).hidden = keys.length === 0;
+    fillSelect(selects.tensor, [{ options: keys.map((value) => ({ value, label: value })) }], key ?? keys[0] ?? '');
+  });
+}
+
+function showFacts(entry: Entry): void {
+  const { files, sample } = entry;
+  const { tensor, metadata } = fileOf(entry).latents;
+  byId('entry-title', HTMLElement).textContent = sample?.title ?? entry.title;
+  const parts = [
+    ...(files.length > 1 ? [`${files.length} files`] : []),
+    `(${tensor.shape.join(', ')})`,
+    tensor.dtype,
+    ...(metadata && metadata.size > 0 ? [`metadata: ${[...metadata.keys()].join(', ')}`] : []),
+  ];
+  byId('facts', HTMLElement).textContent = parts.join(' · ');
+  const about = sample ? `Photo: ${sample.credit}, ${sample.licence}. ${sample.made}` : '';
+  byId('about', HTMLElement).textContent = about;
+}
+
+function showGuesses({ guesses, format, domain }: Entry, choose: (format: string, domain: Domain) => void): void {
+  const chosen = (guess: FormatGuess): boolean => guess.format.id === format && guess.domain === domain;
+  const shown = guesses.slice(0, chips);
+  const list = byId('guesses', HTMLElement);
+  const key = shown.map((guess) => `${guess.format.id} ${guess.domain} ${guess.reason}`).join('\n');
+  if (list.dataset.key !== key) {
+    list.dataset.key = key;
+    list.replaceChildren(
+      ...shown.map((guess, index) => {
+        const label = `${shortName(guess.format)}${guess.domain === 'vae' ? ' · vae' : ''}`;
+        const chip = make('button', { type: 'button', className: 'chip', title: guess.reason, textContent: label });
+        chip.dataset.format = guess.format.id;
+        if (index === 0) chip.append(make('span', { className: 'best', textContent: 'likeliest' }));
+        chip.addEventListener('click', () => choose(guess.format.id, guess.domain));
+        return chip;
+      }),
+    );
+  }
+  [...list.children].forEach((chip, index) => {
+    chip.ariaPressed = String(chosen(shown[index] as FormatGuess));
+  });
+  const reason = (guesses.find(chosen) ?? guesses[0])?.reason;
+  byId('reason', HTMLElement).textContent = reason ? `${reason}.` : 'No known format has these channels.';
+}
+
+function showFormats(entry: Entry, select: HTMLSelectElement): void {
+  const { shape } = fileOf(entry).latents.tensor;
+  const option = (format: (typeof families)[number]) => ({
+    value: format.id,
+    label: fits(shape, format) ? format.name : `${format.name} · ${format.channels} channels`,
+    disabled: !fits(shape, format),
+  });
+  const [image, video] = [2, 3].map((dims) => families.filter((format) => format.dims === dims && fits(shape, format)));
+  const others = families.filter((format) => !fits(shape, format));
+  fillSelect(
+    select,
+    [
+      { label: 'Images', options: (image ?? []).map(option) },
+      { label: 'Video', options: (video ?? []).map(option) },
+      { label: 'Need another shape', options: others.map(option) },
+    ],
+    entry.format,
+  );
+}
+
+function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): void {
+  const { shape } = fileOf(entry).latents.tensor;
+  const choices = choicesFor(familyOf(entry.format), state.decoders);
+  const options = (wanted: string) =>
+    choices
+      .filter(({ group }) => group === wanted)
+      .map(({ id, label, format, decoder }) => ({ value: id, label, disabled: !decoder && !fits(shape, format) }));
+  const none = entry.decoder === '' ? [{ value: '', label: 'none published' }] : [];
+  fillSelect(
+    select,
+    [
+      { options: none },
+      { label: 'Published tables', options: options('table') },
+      { label: 'Opt-in: copyleft or custom terms', options: options('opt-in') },
+      { label: 'Yours', options: options('own') },
+    ],
+    entry.decoder,
+  );
+  const choice = choiceOf(state, entry);
+  const { source, suspect } = choice?.format ?? {};
+  const text = choice?.decoder
+    ? 'Your own decoder.'
+    : source
+      ? `From ${source.repo}, ${source.licence}.${suspect ? ` Suspect: ${suspect}` : ''}`
+      : 'Nobody has published a map for this format under a permissive licence.';
+  byId('source', HTMLElement).textContent = text;
+}
+
+function showAxes(entry: Entry, layout: HTMLSelectElement, grid: HTMLSelectElement): void {
+  const { tensor } = fileOf(entry).latents;
+  const family = familyOf(entry.format);
+  const layouts = fittingLayouts(tensor.shape, family);
+  byId('layout-field', HTMLElement).hidden = layouts.length < 2;
+  fillSelect(
+    layout,
+    [{ options: layouts.map((value) => ({ value, label: value })) }],
+    entry.layout ?? layouts[0] ?? '',
+  );
+  const used = entry.layout ?? layouts[0];
+  const view = viewOf(entry);
+  const grids = used?.includes('L') ? tokenGrids(tensor.shape.at(-2) ?? 0, family.packing?.patch ?? 1) : [];
+  byId('grid-field', HTMLElement).hidden = grids.length < 2;
+  const labels = grids.map(({ height, width }) => ({
+    value: `${height}×${width}`,
+    label: `${width} wide × ${height} high`,
+  }));
+  fillSelect(grid, [{ options: labels }], view ? `${view.height}×${view.width}` : '');
+}
+
+/** Sliders for the axes that the sequence player does not move. */
+function showPlaces(entry: Entry): void {
+  const played = playedAxis(entry)?.axis;
+  const axes = axesOf(entry);
+  for (const axis of ['item', 'frame'] as const) {
+    const found = axes.find((other) => other.axis === axis && axis !== played);
+    byId(`${axis}-field`, HTMLElement).hidden = !found;
+    if (!found) continue;
+    range(byId(axis, HTMLInputElement), entry.position[axis], found.count);
+    byId(`${axis}-value`, HTMLOutputElement).value = `${entry.position[axis] + 1} / ${found.count}`;
+  }
+}
+
+async function changeTensor(store: Store, key: string): Promise<void> {
+  const entry = currentEntry(store.state);
+  if (!entry) return;
+  const old = fileOf(entry);
+  try {
+    const file = await readLatents(old.name, old.blob, { key });
+    const files = entry.files.map((other) => (other === old ? { ...other, ...file } : other));
+    store.setEntry(entry.id, { files, position: { ...entry.position, item: 0, frame: 0 } });
+  } catch (error) {
+    store.set({ problems: [...store.state.problems, problem(old.name, old.blob, new Error(errorText(error)))] });
+  }
+}

@@ -1,0 +1,58 @@
+// The code that makes the picture on show, for whoever wants it in a page of their own.
+
+import { choiceOf } from './decoders';
+import { byId } from './dom';
+import { axesOf, fileOf } from './entry';
+import { currentEntry, type Entry, type State, type Store } from './state';
+
+export function createSnippet(store: Store): void {
+  const code = byId('snippet', HTMLElement);
+  const copy = byId('copy', HTMLButtonElement);
+  store.listen((state) => {
+    const entry = currentEntry(state);
+    if (entry) code.textContent = snippetFor(state, entry);
+  });
+  copy.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(code.textContent ?? '');
+    copy.textContent = 'Copied';
+    setTimeout(() => {
+      copy.textContent = 'Copy';
+    }, 1500);
+  });
+}
+
+export function snippetFor(state: State, entry: Entry): string {
+  const choice = choiceOf(state, entry);
+  const { name, key } = fileOf(entry);
+  const optIn = choice?.group === 'opt-in';
+  const own = choice?.group === 'own';
+  const load = [
+    ...(key === undefined ? [] : [`key: '${key}'`]),
+    ...(entry.domain === 'model' ? [] : [`domain: '${entry.domain}'`]),
+    ...(entry.layout ? [`layout: '${entry.layout}'`] : []),
+    ...(entry.grid ? [`size: { height: ${entry.grid.height}, width: ${entry.grid.width} }`] : []),
+  ];
+  const place = axesOf(entry)
+    .filter(({ axis }) => axis !== 'file')
+    .map(({ axis }) => `${axis}: ${entry.position[axis]}`);
+  const show = [...place, ...(state.size === 'latent' ? [] : [`size: 'image'`, `resample: '${state.filter}'`])];
+  const format = optIn ? `copyleftFormats['${choice?.id}']` : `'${own ? entry.format : (choice?.id ?? entry.format)}'`;
+  const options = [
+    `format: ${format}`,
+    ...(own ? ['decoder'] : []),
+    ...(state.backend === 'auto' ? [] : [`backend: '${state.backend}'`]),
+  ];
+  return [
+    `import { createPreviewer, loadLatents } from 'latent-preview';`,
+    ...(optIn
+      ? [`// ${choice.format.source.licence}\nimport { copyleftFormats } from 'latent-preview/formats/copyleft';`]
+      : []),
+    '',
+    `const latents = await loadLatents('${name}'${braces(load, ', ')});`,
+    `const previewer = await createPreviewer({ ${options.join(', ')} });`,
+    `await previewer.toCanvas(latents, canvas${braces(show, ', ')});`,
+  ].join('\n');
+}
+
+const braces = (fields: readonly string[], before: string): string =>
+  fields.length > 0 ? `${before}{ ${fields.join(', ')} }` : '';

@@ -1,0 +1,137 @@
+// Everything the page knows, as plain data, and the one place that changes it. Modules read it and listen.
+
+import type { Decoder, Domain, FormatGuess, FrameOptions, Latents, Layout } from '../src/index';
+
+export interface Reference {
+  readonly name: string;
+  readonly image: ImageData;
+}
+
+/** One file of latents. */
+export interface LatentFile {
+  readonly name: string;
+  readonly blob: Blob;
+  readonly latents: Latents;
+  /** The file's tensors, where it has several, and the chosen one. */
+  readonly keys: readonly string[];
+  readonly key?: string;
+  readonly reference?: Reference;
+}
+
+export type Axis = 'file' | 'item' | 'frame';
+
+/** What one tile stands for: a file of latents, or several that play as a sequence. */
+export interface Entry {
+  readonly id: string;
+  readonly title: string;
+  readonly files: readonly LatentFile[];
+  readonly guesses: readonly FormatGuess[];
+  /** A family's id. */
+  readonly format: string;
+  /** Which of the family's decoders; see decoders.ts. */
+  readonly decoder: string;
+  readonly domain: Domain;
+  readonly layout?: Layout;
+  readonly grid?: { readonly height: number; readonly width: number };
+  readonly position: Readonly<Record<Axis, number>>;
+  /** Which axis plays; undefined: the first with more than one step. */
+  readonly axis?: Axis;
+  readonly sample?: Sample;
+}
+
+/** One entry of samples/manifest.json. */
+export interface Sample {
+  readonly id: string;
+  readonly title: string;
+  readonly photo: string;
+  readonly credit: string;
+  readonly licence: string;
+  readonly format: string;
+  readonly file: string;
+  readonly reference: string;
+  readonly kind: 'image' | 'sequence';
+  readonly domain: Domain;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly made: string;
+  readonly timesteps?: readonly (number | null)[];
+}
+
+/** A file that could not be opened, with what would help. */
+export interface Problem {
+  readonly id: string;
+  readonly name: string;
+  readonly message: string;
+  readonly blob: Blob;
+  readonly help: 'none' | 'raw' | 'tensor';
+  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+}
+
+/** A decoder that was dropped onto the page. */
+export interface ImportedDecoder {
+  readonly id: string;
+  readonly decoder: Decoder;
+}
+
+export type Mode = 'slider' | 'side' | 'difference' | 'preview';
+export type Backend = 'auto' | 'webgpu' | 'cpu';
+
+export interface State {
+  readonly samples: readonly Sample[];
+  /** Opened ones, the user's and samples. */
+  readonly entries: readonly Entry[];
+  readonly current: string | undefined;
+  /** Reference images whose latents have not come yet. */
+  readonly waiting: readonly Reference[];
+  readonly problems: readonly Problem[];
+  readonly decoders: readonly ImportedDecoder[];
+  readonly backend: Backend;
+  readonly mode: Mode;
+  readonly zoom: 'fit' | 'actual';
+  readonly amplify: number;
+  readonly size: 'latent' | 'image';
+  readonly filter: NonNullable<FrameOptions['resample']>;
+  readonly playing: boolean;
+  readonly fps: number;
+  /** Files that are being read. */
+  readonly busy: number;
+}
+
+type Listener = (state: State, before: State) => void;
+
+export interface Store {
+  readonly state: State;
+  /** Listeners hear of it before this returns. */
+  set(patch: Partial<State>): void;
+  setEntry(id: string, patch: Partial<Entry>): void;
+  listen(listener: Listener): void;
+}
+
+export function createStore(initial: State): Store {
+  let state = initial;
+  const listeners: Listener[] = [];
+  const set = (patch: Partial<State>): void => {
+    const before = state;
+    state = { ...state, ...patch };
+    for (const listener of listeners) listener(state, before);
+  };
+  return {
+    get state() {
+      return state;
+    },
+    set,
+    setEntry(id, patch) {
+      set({ entries: state.entries.map((entry) => (entry.id === id ? { ...entry, ...patch } : entry)) });
+    },
+    listen(listener) {
+      listeners.push(listener);
+    },
+  };
+}
+
+export const currentEntry = ({ entries, current }: State): Entry | undefined =>
+  entries.find(({ id }) => id === current);
+
+let made = 0;
+/** Unique on this page. */
+export const newId = (prefix: string): string => `${prefix}-${++made}`;

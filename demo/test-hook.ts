@@ -1,0 +1,35 @@
+// What browser tests may rely on. Not part of the library.
+//
+// - `<main aria-busy="false">`: no file is being read.
+// - `#stage[data-state]`: `empty`, `decoding`, `shown` or `error`; set to `decoding` before the action that changed
+//   something returns, so waiting for `shown` after it is never too early. `data-entry` is the name of what is shown,
+//   `data-count` counts the pictures.
+// - `#metrics[data-state]`: `measuring`, `measured` or `none` (no reference).
+// - `window.latentPreviewDemo.readPixels()`: the decoded picture with the settings on show. A WebGPU canvas cannot be
+//   read back reliably after its task, so this decodes again through `previewer.toImageData`.
+
+import { frameOf } from './decode';
+import type { Previewers } from './previewers';
+import type { Store } from './state';
+
+export interface TestHook {
+  readPixels(): Promise<{ width: number; height: number; data: Uint8ClampedArray }>;
+}
+
+declare global {
+  interface Window {
+    latentPreviewDemo: TestHook;
+  }
+}
+
+export function createTestHook(store: Store, previewers: Previewers): void {
+  window.latentPreviewDemo = {
+    async readPixels() {
+      const frame = frameOf(store.state);
+      if (!frame) throw new Error('the page shows no picture');
+      const previewer = await previewers.get(frame.choice, store.state.backend);
+      const { width, height, data } = await previewer.toImageData(frame.latents, frame.options);
+      return { width, height, data };
+    },
+  };
+}
