@@ -116,11 +116,19 @@ export class Plan {
   }
 
   #createFrame(width: number, height: number): FrameResources {
+    const bytes = 3 * width * height * 4;
+    const most = this.#device.limits.maxStorageBufferBindingSize;
+    if (this.#steps.length > 1 && bytes > most)
+      throw new LatentPreviewError(
+        'gpu-limit',
+        `previewer: the planes between two layers take ${bytes} bytes for ${width}×${height}, the device binds at most ` +
+          `${most}; use backend 'cpu', or pass a device with a higher maxStorageBufferBindingSize`,
+      );
     const picture = createPicture(this.#device, width, height, 'decoded');
     const planes = this.#steps.slice(1).map((_, index) =>
       this.#device.createBuffer({
         label: `planes after layer ${index}`,
-        size: 3 * width * height * 4,
+        size: bytes,
         usage: GPUBufferUsage.STORAGE,
       }),
     );
