@@ -1,13 +1,16 @@
 // Every layer there is. Tests loop over this list on each WebGPU implementation.
 
+import { conv2d } from './conv2d';
+import { groupNorm } from './group-norm';
 import { linear } from './linear';
 import { mlp } from './mlp';
 import { layer } from './op';
 import { polynomial } from './polynomial';
 import { resize } from './resize';
 import { smooth } from './smooth';
+import { unpack } from './unpack';
 
-export { layer, linear, mlp, polynomial, resize, smooth };
+export { conv2d, groupNorm, layer, linear, mlp, polynomial, resize, smooth, unpack };
 
 /** Each op's examples, bound: what the kernel-equals-reference tests run. */
 export const opExamples = [

@@ -22,6 +22,8 @@ export const linear: Op<LinearParams> = {
     return threePlanes('linear', input, factors.length / 3);
   },
 
+  reach: () => 0,
+
   // Four channels at a time: each output plane is then read and written once per four channels, not once per channel,
   // which keeps this within reach of a loop written by hand for one channel count.
   reference(input, [channels, height, width], { factors, bias }, output) {

@@ -31,6 +31,8 @@ export const mlp: Op<MlpParams> = {
     return threePlanes('mlp', input, layers[0]?.inputs ?? 0);
   },
 
+  reach: () => 0,
+
   reference(input, [channels, height, width], { layers, activation }, output) {
     const count = height * width;
     const planes = output ?? new Float32Array(3 * count);

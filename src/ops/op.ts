@@ -3,11 +3,11 @@
 
 import type { Shape } from '../tensor';
 
-/** What WebGPU needs to run one layer. Everything a shader's size depends on is an override constant. */
+/** What WebGPU needs to run one layer. Everything a shader's code depends on is an override constant. */
 export interface Kernel {
   /** Base name of the .wgsl file. */
   readonly shader: string;
-  /** Values of the shader's override constants. */
+  /** Values of the shader's override constants; none depends on the picture's size. */
   readonly constants: Readonly<Record<string, number>>;
   readonly workgroups: readonly [number, number, number];
   /** The layer's numbers in the order its shader reads them; absent where it has none. */
@@ -22,10 +22,10 @@ export interface KernelLimits {
 
 /**
  * `latents`: reads latents through lib/latents.wgsl (any dtype, layout, packing, domain).
- * `planes`: reads float32 planes (C, H, W) that a layer before it wrote.
+ * `activations`: reads what a layer before it wrote, four channels to a vec4f, through lib/activations-input.wgsl.
  * `picture`: reads a finished rgba8 picture.
  */
-export type OpInput = 'latents' | 'planes' | 'picture';
+export type OpInput = 'latents' | 'activations' | 'picture';
 
 export interface Op<P> {
   readonly name: string;
@@ -35,32 +35,49 @@ export interface Op<P> {
   /** Shapes are (C, H, W). @throws LatentPreviewError `shape` where the input does not fit the parameters */
   outputShape(input: Shape, params: P): Shape;
   /**
+   * How far beyond its own place an output pixel looks, in pixels of the output; 0 for per-pixel ops, Infinity where it
+   * depends on the whole picture. What tiles overlap by is worked out from this.
+   */
+  reach(params: P): number;
+  /**
    * The truth the kernel is held to, and the CPU fallback: (C, H, W) in, `outputShape` out, unclamped.
    * A non-finite input must make its outputs non-finite (the CPU path finds bad latents by that).
    * @param output to be filled instead of a new array, with room for the output
+   * @param added of the output's shape, added before the activation: where a layer's `add` points
    */
-  reference(input: Float32Array, shape: Shape, params: P, output?: Float32Array): Float32Array;
+  reference(input: Float32Array, shape: Shape, params: P, output?: Float32Array, added?: Float32Array): Float32Array;
   kernel(input: Shape, params: P, limits: KernelLimits): Kernel;
   /** Odd sizes, one pixel, 1×N, many channels: these drive the tests on every WebGPU implementation. */
-  readonly examples: readonly { readonly shape: Shape; readonly params: P }[];
+  readonly examples: readonly { readonly shape: Shape; readonly params: P; readonly add?: boolean }[];
+}
+
+/** Where a layer stands among the others: a decoder is a list, and most layers read the one before. */
+export interface Wiring {
+  /** How many layers back its input is; default 1. */
+  readonly from?: number;
+  /** How many layers back the output lies that is added before this layer's activation; default none. */
+  readonly add?: number;
 }
 
 /** One op with its parameters: an entry of a decoder's layer list. */
-export interface Layer {
+export interface Layer extends Wiring {
   readonly name: string;
   readonly input: OpInput;
   readonly perPixel: boolean;
+  readonly reach: number;
   outputShape(input: Shape): Shape;
-  reference(input: Float32Array, shape: Shape, output?: Float32Array): Float32Array;
+  reference(input: Float32Array, shape: Shape, output?: Float32Array, added?: Float32Array): Float32Array;
   kernel(input: Shape, limits: KernelLimits): Kernel;
 }
 
 /** Binds an op to its parameters. */
-export const layer = <P>(op: Op<P>, params: P): Layer => ({
+export const layer = <P>(op: Op<P>, params: P, wiring: Wiring = {}): Layer => ({
+  ...wiring,
   name: op.name,
   input: op.input,
   perPixel: op.perPixel,
+  reach: op.reach(params),
   outputShape: (input) => op.outputShape(input, params),
-  reference: (input, shape, output) => op.reference(input, shape, params, output),
+  reference: (input, shape, output, added) => op.reference(input, shape, params, output, added),
   kernel: (input, limits) => op.kernel(input, params, limits),
 });

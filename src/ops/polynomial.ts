@@ -32,6 +32,8 @@ export const polynomial: Op<PolynomialParams> = {
     return threePlanes('polynomial', input, channels);
   },
 
+  reach: () => 0,
+
   // Nested as Σᵢ zᵢ(wᵢ + Σⱼ zⱼ(wᵢⱼ + Σₗ zₗwᵢⱼₗ)): one multiplication per monomial, the coefficients read in order.
   reference(input, [channels, height, width], { degree, coefficients }, output) {
     const count = height * width;

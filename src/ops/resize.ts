@@ -28,6 +28,9 @@ export const resize: Op<ResizeParams> = {
     return [3, height, width];
   },
 
+  // It is its own last step; no tile is ever cut around it.
+  reach: () => Number.POSITIVE_INFINITY,
+
   // Separable: rows first, then columns.
   reference(input, [count, rows, columns], { width: outputWidth, height: outputHeight, filter }, output) {
     const across = taps(columns, outputWidth, filter);

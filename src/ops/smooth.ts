@@ -12,12 +12,14 @@ export interface SmoothParams {
 
 export const smooth: Op<SmoothParams> = {
   name: 'smooth',
-  input: 'planes',
+  input: 'activations',
   perPixel: false,
 
   outputShape(input) {
     return threePlanes('smooth', input, 3);
   },
+
+  reach: () => 1,
 
   reference(input, [planes, rows, columns], { matrix }, output = new Float32Array(input.length)) {
     for (let plane = 0; plane < planes; plane++)
