@@ -2,9 +2,12 @@
 
 export { compareImages, type ImageComparison, type ImageDataLike } from './compare/index';
 export type { Decoder } from './decoders/decoder';
+export { decoderFromWeights } from './decoders/from-weights';
 export { linear } from './decoders/linear';
 export { type MlpOptions, mlp, type Weights, type WeightsJson } from './decoders/mlp';
 export { type PolynomialOptions, polynomial } from './decoders/polynomial';
+export { type TaesdOptions, taesd } from './decoders/taesd';
+export { vaeApprox } from './decoders/vae-approx';
 export { type ErrorCode, LatentPreviewError } from './errors';
 export type { Domain, LatentFormat, OutputActivation, Packing } from './formats/format';
 export { formats } from './formats/index';

@@ -1,0 +1,90 @@
+// Tiny nets of each conv architecture and what PyTorch makes of an input (scripts/make-conv-fixtures.py), inlined by the
+// bundler so that they are at hand in Node, in Deno and in a page alike. And a decoder's layers run one by one on the CPU.
+
+import type { Decoder } from '../src/decoders/decoder';
+import { taesd, vaeApprox } from '../src/decoders/index';
+import type { Weights } from '../src/decoders/mlp';
+import { readTensorFile } from '../src/files/index';
+import type { Domain, LatentFormat } from '../src/formats/format';
+import { type Tensor, toFloat32 } from '../src/tensor';
+import { entries } from './fixtures/conv/conv.json';
+
+export interface ConvFixture {
+  readonly name: string;
+  readonly kind: 'taesd' | 'vaeApprox';
+  readonly about: string;
+  readonly format: LatentFormat;
+  /** What `latents` are. */
+  readonly domain: Domain;
+  readonly latents: Float32Array;
+  /** (1, C, H, W). */
+  readonly inputShape: readonly number[];
+  /** (1, planes, H, W). */
+  readonly outputShape: readonly number[];
+  weights(): Weights;
+  decoder(): Decoder;
+  /** Unclamped, in the decoder's output range. */
+  expected(): Float32Array;
+}
+
+const inlined: Record<string, string> = import.meta.glob('./fixtures/conv/*.{safetensors,npy}', {
+  query: '?url&inline',
+  import: 'default',
+  eager: true,
+});
+
+/** The tensors of a file in test/fixtures/conv. */
+export function readFixture(file: string): ReadonlyMap<string, Tensor> {
+  const [, base64] = (inlined[`./fixtures/conv/${file}`] ?? '').split('base64,');
+  if (!base64) throw new Error(`test/fixtures/conv/${file} is not there, or not inlined`);
+  return readTensorFile(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))).tensors;
+}
+
+const only = (file: string): Float32Array => toFloat32([...readFixture(file).values()][0]!);
+
+export const convFixtures: readonly ConvFixture[] = entries.map(
+  ({ name, kind, about, inputShape, outputShape, scalingFactor, shiftFactor }) => {
+    const weights = (): Weights => readFixture(`${name}.safetensors`);
+    return {
+      name,
+      kind: kind as ConvFixture['kind'],
+      about,
+      format: {
+        id: `fixture-${name}`,
+        name,
+        base: `fixture-${name}`,
+        channels: inputShape[1]!,
+        dims: 2,
+        spatialDownscale: outputShape[2]! / inputShape[2]!,
+        ...(scalingFactor === undefined ? {} : { scalingFactor, shiftFactor: shiftFactor! }),
+        source: { repo: 'here', licence: 'MIT' },
+      },
+      domain: scalingFactor === undefined ? 'model' : 'vae',
+      latents: only(`${name}.input.npy`),
+      inputShape,
+      outputShape,
+      weights,
+      decoder: () => (kind === 'taesd' ? taesd(weights()) : vaeApprox(weights())),
+      expected: () => only(`${name}.output.npy`),
+    };
+  },
+);
+
+/** Each layer's reference in order, on (C, H, W) in the decoder's domain. */
+export function runReferences(
+  { layers }: Decoder,
+  input: Float32Array,
+  shape: readonly number[],
+): { planes: Float32Array; shape: readonly number[] } {
+  const done = [{ planes: input, shape }];
+  layers.forEach((layer, index) => {
+    // Layer `index` leaves done[index + 1].
+    const source = done[index + 1 - (layer.from ?? 1)]!;
+    const added = layer.add === undefined ? undefined : done[index + 1 - layer.add]!;
+    const outputShape = layer.outputShape(source.shape);
+    if (added && `${added.shape}` !== `${outputShape}`)
+      throw new Error(`layer ${index} gives (${outputShape}), what is added is (${added.shape})`);
+    done.push({ planes: layer.reference(source.planes, source.shape, undefined, added?.planes), shape: outputShape });
+  });
+  return done.at(-1)!;
+}
