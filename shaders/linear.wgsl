@@ -1,5 +1,5 @@
 // One invocation: one pixel, rgb = bias + Σ_c latent[c] · factors[c].
-// weights: bias (3), factors (channels, 3). Needs readLatent and writePixel.
+// weights: bias (3), factors (channels, 3). Needs readLatent and writeGroup.
 
 override channels: u32;
 override groupWidth: u32;
@@ -15,5 +15,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let k = 3u + 3u * c;
     rgb += readLatent(c, id.x, id.y) * vec3f(weights[k], weights[k + 1u], weights[k + 2u]);
   }
-  writePixel(id.x, id.y, rgb);
+  writeGroup(0u, id.x, id.y, vec4f(rgb, 0.0));
 }

@@ -1,5 +1,5 @@
 // One invocation: one pixel through fully connected layers. weights: layer count, widths (one more), then for each layer
-// bias (outputs) and weight (outputs, inputs). Needs readLatent and writePixel.
+// bias (outputs) and weight (outputs, inputs). Needs readLatent and writeGroup.
 // Workgroup memory holds each invocation's own activations, two halves of `widest` slots by turns: no barriers.
 
 override relu: u32;
@@ -46,5 +46,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     source = goal;
   }
   let first = source * groupWidth + lane;
-  writePixel(id.x, id.y, vec3f(scratch[first], scratch[first + groupWidth], scratch[first + 2u * groupWidth]));
+  writeGroup(0u, id.x, id.y, vec4f(scratch[first], scratch[first + groupWidth], scratch[first + 2u * groupWidth], 0.0));
 }

@@ -1,5 +1,5 @@
 // One invocation: one pixel, rgb = Σᵢ zᵢ(wᵢ + Σⱼ zⱼ(wᵢⱼ + Σₗ zₗ wᵢⱼₗ)) + w₀ with i ≤ j ≤ l, the degree-3 sum only for degree 3.
-// weights: (monomials, 3) in the order the loops meet them (src/ops/polynomial.ts). Needs readLatent and writePixel.
+// weights: (monomials, 3) in the order the loops meet them (src/ops/polynomial.ts). Needs readLatent and writeGroup.
 // Workgroup memory holds each invocation's own channels (an override cannot size a private array): no barriers.
 
 override channels: u32;
@@ -42,5 +42,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     }
     rgb += scratch[i * groupWidth + lane] * ofI;
   }
-  writePixel(id.x, id.y, rgb);
+  writeGroup(0u, id.x, id.y, vec4f(rgb, 0.0));
 }

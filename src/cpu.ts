@@ -4,11 +4,13 @@
 import type { Decoder } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
+import type { LongWork } from './gpu/decode';
 import { domainMap, elementIndex, type Latents, type LatentView, selectFrame, viewLatents } from './latents';
 import { resize } from './ops/index';
+import type { Layer } from './ops/op';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
-import { elementAt, type Tensor, widenHalves } from './tensor';
+import { elementAt, type Shape, type Tensor, widenHalves } from './tensor';
 
 /** A finished picture: sRGB, 8 bits, opaque, row by row. */
 export interface Picture {
@@ -24,12 +26,12 @@ const bandElements = 16384;
  * Decodes one item and frame at the decoder's own size.
  * @throws LatentPreviewError `shape` where the latents lie in GPU memory or do not fit the format
  */
-export function decodeOnCpu(
+export async function decodeOnCpu(
   decoder: Decoder,
   latents: Latents,
   format: LatentFormat,
-  selection: { item?: number; frame?: number },
-): Picture {
+  options: { item?: number; frame?: number } & LongWork,
+): Promise<Picture> {
   const { tensor } = latents;
   if ('buffer' in tensor)
     throw new LatentPreviewError(
@@ -37,46 +39,89 @@ export function decodeOnCpu(
       "latents: they lie in a GPU buffer, the previewer's backend is 'cpu'; pass `device` and backend: 'webgpu'",
     );
   const view = viewLatents(latents, format);
-  const { item, frame } = selectFrame(view, selection);
+  const { item, frame } = selectFrame(view, options);
   const map = domainMap(format, latents.domain, decoder.domain, view.patch, frame);
   const base = item * view.strides.item + frame * view.strides.frame;
+  const pixels = view.height * view.width;
+  const read = (first: number, part: Float32Array, sane: boolean): void => {
+    readPixels(tensor, view, base, map, first, part.length / view.channels, part);
+    if (!sane) replaceInsane(part, map, view, first);
+  };
 
-  const [pixels, size] = [view.height * view.width, view.channels];
-  const rgba = new Uint32Array(pixels);
-  const banded = decoder.layers.every((current) => current.perPixel);
-  const band = banded ? Math.min(pixels, Math.max(64, Math.floor(bandElements / size))) : pixels;
-  const input = new Float32Array(size * band);
-  // Each layer's output of a full band, allocated once.
-  const outputs = decoder.layers.map(() => new Float32Array(3 * band));
-  for (let first = 0; first < pixels; first += band) {
-    const count = Math.min(band, pixels - first);
-    const full = count === band;
-    const part = full ? input : input.subarray(0, size * count);
-    const shape = banded ? [size, 1, count] : [size, view.height, view.width];
-    const write = (): boolean =>
-      writePixels(runLayers(decoder, part, shape, full ? outputs : []), count, decoder.output, rgba, first);
-    readPixels(tensor, view, base, map, first, count, part);
-    if (write()) continue;
-    readPixels(tensor, view, base, map, first, count, part);
-    replaceInsane(part, map, view, first);
-    write();
+  if (decoder.layers.every((current) => current.perPixel)) {
+    const rgba = new Uint32Array(pixels);
+    decodeInBands(decoder, view.channels, pixels, read, rgba);
+    return { width: view.width, height: view.height, data: new Uint8ClampedArray(rgba.buffer) };
   }
-  return { width: view.width, height: view.height, data: new Uint8ClampedArray(rgba.buffer) };
+  const input = new Float32Array(view.channels * pixels);
+  for (const sane of [true, false]) {
+    read(0, input, sane);
+    const { planes, shape } = await runLayers(decoder.layers, input, [view.channels, view.height, view.width], options);
+    const [, height, width] = shape;
+    const rgba = new Uint32Array(height * width);
+    if (writePixels(planes, height * width, decoder.output, rgba, 0, shape[0] === 4) || !sane)
+      return { width, height, data: new Uint8ClampedArray(rgba.buffer) };
+  }
+  throw new LatentPreviewError('shape', 'latents: they decode to nothing finite');
 }
 
-function runLayers(
-  { layers }: Decoder,
+/** Per-pixel layers, a band of pixels at a time, so that a band stays in a core's cache between its layers. */
+function decodeInBands(
+  { layers, output }: Decoder,
+  channels: number,
+  pixels: number,
+  read: (first: number, part: Float32Array, sane: boolean) => void,
+  rgba: Uint32Array,
+): void {
+  const band = Math.min(pixels, Math.max(64, Math.floor(bandElements / channels)));
+  const input = new Float32Array(channels * band);
+  // Each layer's output of a full band, allocated once.
+  const outputs = layers.map(() => new Float32Array(3 * band));
+  for (let first = 0; first < pixels; first += band) {
+    const count = Math.min(band, pixels - first);
+    const part = input.subarray(0, channels * count);
+    const write = (): boolean => {
+      let [values, shape]: [Float32Array, Shape] = [part, [channels, 1, count]];
+      layers.forEach((layer, index) => {
+        values = layer.reference(values, shape, outputs[index].subarray(0, 3 * count));
+        shape = layer.outputShape(shape);
+      });
+      return writePixels(values, count, output, rgba, first);
+    };
+    read(first, part, true);
+    if (write()) continue;
+    read(first, part, false);
+    write();
+  }
+}
+
+/** Layers in their order, each reading and adding what its wiring says; the page gets a turn between them. */
+async function runLayers(
+  layers: readonly Layer[],
   input: Float32Array,
-  shape: readonly number[],
-  outputs: readonly Float32Array[],
-): Float32Array {
-  let [values, current] = [input, shape];
-  layers.forEach((layer, index) => {
-    const next = layer.outputShape(current);
-    values = layer.reference(values, current, outputs[index]);
-    current = next;
+  shape: Shape,
+  { signal, onProgress }: LongWork,
+): Promise<{ planes: Float32Array; shape: Shape }> {
+  const results: { planes: Float32Array; shape: Shape }[] = [];
+  const lastRead = layers.map((_, index) => index);
+  layers.forEach(({ from = 1, add }, index) => {
+    if (index - from >= 0) lastRead[index - from] = index;
+    if (add !== undefined) lastRead[index - add] = index;
   });
-  return values;
+  for (const [index, layer] of layers.entries()) {
+    signal?.throwIfAborted();
+    const source = results[index - (layer.from ?? 1)] ?? { planes: input, shape };
+    const added = layer.add === undefined ? undefined : results[index - layer.add].planes;
+    const planes = layer.reference(source.planes, source.shape, undefined, added);
+    results[index] = { planes, shape: layer.outputShape(source.shape) };
+    // What nobody reads any more need not be kept.
+    lastRead.forEach((when, k) => {
+      if (when === index && k < index) delete results[k];
+    });
+    onProgress?.((index + 1) / layers.length);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return results[layers.length - 1];
 }
 
 /** Pixels `first` … `first + count` (row by row) of every channel, in the decoder's domain, into `out` (C, count). */

@@ -8,8 +8,8 @@ export function outputScale({ range: [low, high] }: Decoder['output']): { scale:
 }
 
 /**
- * Activates `count` pixels of three planes (3, count), rounds half up and writes them opaque into `rgba` from pixel
- * `first` on.
+ * Activates `count` pixels of three planes (3, count), rounds half up and writes them into `rgba` from pixel
+ * `first` on; with `hasAlpha` a fourth plane is their alpha.
  * @returns false where a value was not finite or absurdly large: the latents hold elements to be replaced first
  */
 export function writePixels(
@@ -18,8 +18,14 @@ export function writePixels(
   output: Decoder['output'],
   rgba: Uint32Array,
   first: number,
+  hasAlpha = false,
 ): boolean {
-  if (output.activation === 'clamp') return writeClamped(planes, count, outputScale(output), rgba, first);
+  const scale = outputScale(output);
+  if (output.activation === 'clamp') {
+    const sane = writeClamped(planes, count, scale, rgba, first);
+    if (hasAlpha) writeAlpha(planes, count, scale, rgba, first);
+    return sane;
+  }
   const convert = output.activation === 'sigmoid' ? sigmoid : oklabToSrgb;
   let sane = true;
   for (let i = 0; i < count; i++) {
@@ -52,6 +58,20 @@ function writeClamped(
     rgba[first + i] = pack(r, g, b);
   }
   return sane;
+}
+
+/** The fourth plane in the place of opaque. */
+function writeAlpha(
+  planes: Float32Array,
+  count: number,
+  { scale, offset }: { scale: number; offset: number },
+  rgba: Uint32Array,
+  first: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const alpha = step((planes[3 * count + i] * scale + offset) * 255 + 0.5);
+    rgba[first + i] = (rgba[first + i] & 0xffffff) | (alpha << 24);
+  }
 }
 
 /** Above this a pixel's latents cannot be sane: they are read again with what is not finite replaced. */

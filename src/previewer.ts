@@ -7,7 +7,7 @@ import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import { resolveFormat } from './formats/index';
-import type { GpuDecoder, OutputSize } from './gpu/decode';
+import type { GpuDecoder, LongWork, OutputSize } from './gpu/decode';
 import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
 import type { LatentSource } from './gpu/source';
 import { frameData } from './gpu/upload';
@@ -29,7 +29,7 @@ export interface PreviewerOptions {
   readonly backend?: Backend;
 }
 
-export interface FrameOptions {
+export interface FrameOptions extends LongWork {
   /** Which item of a batch; default 0. */
   readonly item?: number;
   /** Which latent frame of a video; default the middle one. */
@@ -132,13 +132,19 @@ class DecodingPreviewer implements Previewer {
   async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
     const gpu = this.#alive();
     if (gpu && this.device) {
-      const { width, height } = this.#outputSize(latents, options);
-      const context = gpuContext(canvas, this.device, width, height);
+      const size = this.#outputSize(latents, options);
+      const context = gpuContext(canvas, this.device, size.width, size.height);
       if (context)
-        return gpu.submit((encoder) => {
-          const texture = this.record(encoder, latents, options);
-          encoder.copyTextureToTexture({ texture }, { texture: context.getCurrentTexture() }, [width, height]);
-        });
+        return gpu.decode(
+          () => this.#source(gpu, latents, options),
+          size,
+          (encoder, texture) =>
+            encoder.copyTextureToTexture({ texture }, { texture: context.getCurrentTexture() }, [
+              size.width,
+              size.height,
+            ]),
+          options,
+        );
     }
     drawPicture(canvas, await this.#toPicture(latents, options));
   }
@@ -148,7 +154,8 @@ class DecodingPreviewer implements Previewer {
   }
 
   async toImageBitmap(latents: Latents, options: FrameOptions = {}): Promise<ImageBitmap> {
-    if (!this.#alive() || typeof OffscreenCanvas !== 'function')
+    // What takes several submits ends in another task than this one.
+    if (!this.#alive() || typeof OffscreenCanvas !== 'function' || this.decoder.upscale > 1)
       return createImageBitmap(toImageData(await this.#toPicture(latents, options)));
     // No read-back: the canvas hands its texture over. It must do so in the task that submitted.
     this.#bitmapCanvas ??= new OffscreenCanvas(1, 1);
@@ -189,9 +196,10 @@ class DecodingPreviewer implements Previewer {
 
   async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
     const gpu = this.#alive();
-    const { width, height, filter } = this.#outputSize(latents, options);
-    if (!gpu) return resizeOnCpu(decodeOnCpu(this.decoder, latents, this.format, options), width, height, filter);
-    const data = await gpu.readBack((encoder) => this.record(encoder, latents, options));
+    const size = this.#outputSize(latents, options);
+    const { width, height, filter } = size;
+    if (!gpu) return resizeOnCpu(await decodeOnCpu(this.decoder, latents, this.format, options), width, height, filter);
+    const data = await gpu.readBack(() => this.#source(gpu, latents, options), size, options);
     return { width, height, data };
   }
 

@@ -40,8 +40,14 @@ function kernelCases() {
       const [channels, height, width] = shape as [number, number, number];
       let input = noise(channels * height * width, index + 1);
       if (layer.input === 'picture') input = input.map((value) => Math.round((value * 0.5 + 0.5) * 255) / 255);
-      const expected = layer.reference(input, shape);
-      const actual = await runLayer(device, layer, shape, input);
+      const added = layer.add
+        ? noise(
+            layer.outputShape(shape).reduce((a, b) => a * b, 1),
+            index + 77,
+          )
+        : undefined;
+      const expected = layer.reference(input, shape, undefined, added);
+      const actual = await runLayer(device, layer, shape, input, added);
       if (layer.input !== 'picture')
         return differingPlanes(actual, expected, layer.outputShape(shape), tolerances.planes);
       const rounded = expected.map((value) => Math.round(Math.min(Math.max(value, 0), 1) * 255));

@@ -2,13 +2,32 @@
 
 import { compileKernel } from '../src/gpu/kernel';
 import { createPicture } from '../src/gpu/plan';
-import { uniformBytes, viewWords } from '../src/gpu/source';
+import { viewWords } from '../src/gpu/source';
 import { latentsFromArray, viewLatents } from '../src/latents';
 import type { Layer } from '../src/ops/op';
 
 /** Bytes after the output that no kernel may touch. */
 const canary = 64;
 const canaryByte = 0xa5;
+
+type Size = readonly [channels: number, height: number, width: number];
+
+/** Planes (C, H, W) as the kernels keep activations: four channels to a vec4f, zeros beyond the last. */
+function toGroups(planes: Float32Array, [channels, height, width]: Size): Float32Array {
+  const size = height * width;
+  const groups = new Float32Array(Math.ceil(channels / 4) * size * 4);
+  for (let c = 0; c < channels; c++)
+    for (let i = 0; i < size; i++) groups[((c >> 2) * size + i) * 4 + (c & 3)] = planes[c * size + i]!;
+  return groups;
+}
+
+function fromGroups(groups: Float32Array, [channels, height, width]: Size): Float32Array {
+  const size = height * width;
+  return Float32Array.from({ length: channels * size }, (_, k) => {
+    const [c, i] = [Math.floor(k / size), k % size];
+    return groups[((c >> 2) * size + i) * 4 + (c & 3)]!;
+  });
+}
 
 /**
  * Planes (C, H, W) in and out. A picture is taken in 0..1, rounded to 8 bits on its way in and out.
@@ -19,123 +38,112 @@ export async function runLayer(
   layer: Layer,
   shape: readonly number[],
   input: Float32Array,
+  added?: Float32Array,
 ): Promise<Float32Array> {
-  const kernel = layer.kernel(shape, device.limits);
-  const [channels, height, width] = shape as [number, number, number];
-  const output = layer.input === 'picture' ? 'picture' : 'planes';
-  const pipeline = await compileKernel(device, { kernel, input: layer.input, output });
-  const outputShape = layer.outputShape(shape) as [number, number, number];
+  const size = shape as unknown as Size;
+  const outputSize = layer.outputShape(shape) as unknown as Size;
   const made: { destroy(): void }[] = [];
   const keep = <T extends { destroy(): void }>(thing: T): T => {
     made.push(thing);
     return thing;
   };
-  const buffer = (data: Float32Array | Uint32Array, usage: number): GPUBuffer => {
-    const made = keep(
+  const buffer = (data: Float32Array | Uint32Array | Uint8Array, usage: number): GPUBuffer => {
+    const filled = keep(
       device.createBuffer({ size: Math.max(16, data.byteLength), usage: usage | GPUBufferUsage.COPY_DST }),
     );
-    device.queue.writeBuffer(made, 0, data as Float32Array<ArrayBuffer>);
-    return made;
+    device.queue.writeBuffer(filled, 0, data as Float32Array<ArrayBuffer>);
+    return filled;
   };
 
+  const kernel = layer.kernel(shape, device.limits);
+  const output = layer.input === 'picture' ? 'picture' : 'activations';
+  const pipeline = await compileKernel(device, { kernel, input: layer.input, output });
   const entries: GPUBindGroupEntry[] = [];
-  if (layer.input === 'picture') {
-    const texture = keep(
-      device.createTexture({
-        size: [width, height],
-        format: 'rgba8unorm',
-        usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.TEXTURE_BINDING,
-      }),
-    );
-    const rgba = new Uint8Array(width * height * 4).fill(255);
-    for (let i = 0; i < width * height; i++)
-      for (let c = 0; c < 3; c++) rgba[i * 4 + c] = Math.round((input[c * width * height + i] as number) * 255);
-    device.queue.writeTexture({ texture }, rgba, { bytesPerRow: width * 4 }, [width, height]);
-    entries.push({ binding: 0, resource: texture.createView() });
-  } else {
-    const format = {
-      id: 'test',
-      name: 'Test',
-      base: 'test',
-      channels,
-      dims: 2 as const,
-      spatialDownscale: 8,
-      source: { repo: 'test', licence: 'MIT' },
-    };
-    const view = viewLatents(latentsFromArray(input, { shape }), format);
+  const bind = (binding: number, resource: GPUBindingResource): number => entries.push({ binding, resource });
+  if (layer.input === 'picture') bind(0, pictureFrom(device, input, size, keep).createView());
+  else if (layer.input === 'latents') {
     const latents = buffer(input, GPUBufferUsage.STORAGE);
-    const domainMap = new Float32Array(channels * 2).map((_, k) => 1 - (k % 2));
+    const domainMap = new Float32Array(size[0] * 2).map((_, k) => 1 - (k % 2));
+    const format = { id: 'test', name: 'Test', base: 'test', channels: size[0], dims: 2, spatialDownscale: 8 } as const;
+    const view = viewLatents(latentsFromArray(input, { shape }), {
+      ...format,
+      source: { repo: 'test', licence: 'MIT' },
+    });
     const words = viewWords({ buffer: latents, offset: 0, base: 0, dtype: 'float32', view, domainMap }, 0);
-    const uniform = buffer(words, GPUBufferUsage.UNIFORM);
-    entries.push({ binding: 0, resource: { buffer: latents } });
-    if (layer.input === 'latents') {
-      entries.push({ binding: 1, resource: { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) } });
-      entries.push({ binding: 2, resource: { buffer: uniform } });
-    } else {
-      entries.push({ binding: 2, resource: { buffer: uniform, offset: uniformBytes.size, size: uniformBytes.planes } });
-    }
-    entries.push({
-      binding: 3,
-      resource: { buffer: buffer(kernel.weights ?? new Float32Array(4), GPUBufferUsage.STORAGE) },
-    });
+    bind(0, { buffer: latents });
+    bind(1, { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) });
+    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
+  } else {
+    const [, height, width] = outputSize;
+    const plane = size[1] * size[2];
+    const words = Uint32Array.of(width, height, width * height, size[2], size[1], plane, 0, 0, height, 0);
+    const groups = { buffer: buffer(toGroups(input, size), GPUBufferUsage.STORAGE) };
+    bind(0, groups);
+    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
+    if (kernel.takesAdded)
+      bind(5, added ? { buffer: buffer(toGroups(added, outputSize), GPUBufferUsage.STORAGE) } : groups);
   }
+  if (kernel.weights) bind(3, { buffer: buffer(kernel.weights(), GPUBufferUsage.STORAGE) });
 
-  const bytes = outputShape.reduce((product, n) => product * n, 4);
+  const [channels, rows, columns] = outputSize;
   const encoder = device.createCommandEncoder();
-  let readable: GPUBuffer;
-  let rowBytes = 0;
-  const finish = (result: GPUBindingResource): void => {
-    const group = device.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: [...entries, { binding: 4, resource: result }],
-    });
+  const dispatch = (): void => {
+    const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(...kernel.workgroups);
     pass.end();
   };
-  if (output === 'picture') {
-    const [, rows, columns] = outputShape;
-    const picture = keep(createPicture(device, columns, rows, 'test'));
-    finish(picture.createView());
-    rowBytes = Math.ceil((columns * 4) / 256) * 256;
-    readable = keep(
-      device.createBuffer({ size: rowBytes * rows, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }),
-    );
-    encoder.copyTextureToBuffer({ texture: picture }, { buffer: readable, bytesPerRow: rowBytes }, [columns, rows]);
-  } else {
-    const planes = keep(
-      device.createBuffer({
-        size: bytes + canary,
-        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      }),
-    );
-    device.queue.writeBuffer(planes, 0, new Uint8Array(bytes + canary).fill(canaryByte));
-    // The whole buffer is bound: only the kernel's own bounds keep it off the canary.
-    finish({ buffer: planes });
-    readable = keep(
-      device.createBuffer({ size: bytes + canary, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }),
-    );
-    encoder.copyBufferToBuffer(planes, 0, readable, 0, bytes + canary);
-  }
-  device.queue.submit([encoder.finish()]);
-  await readable.mapAsync(GPUMapMode.READ);
-  const mapped = readable.getMappedRange().slice(0);
-  readable.unmap();
-  for (const thing of made) thing.destroy();
+  const readable = (bytes: number): GPUBuffer =>
+    keep(device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }));
+  const finish = async (from: GPUBuffer): Promise<ArrayBuffer> => {
+    device.queue.submit([encoder.finish()]);
+    await from.mapAsync(GPUMapMode.READ);
+    const mapped = from.getMappedRange().slice(0);
+    from.unmap();
+    for (const thing of made) thing.destroy();
+    return mapped;
+  };
 
-  if (output === 'planes') {
-    if (new Uint8Array(mapped, bytes).some((byte) => byte !== canaryByte))
-      throw new Error('the kernel wrote behind its output');
-    return new Float32Array(mapped, 0, bytes / 4);
+  if (output === 'picture') {
+    const texture = keep(createPicture(device, columns, rows, 'test'));
+    bind(4, texture.createView());
+    dispatch();
+    const bytesPerRow = Math.ceil((columns * 4) / 256) * 256;
+    const copy = readable(bytesPerRow * rows);
+    encoder.copyTextureToBuffer({ texture }, { buffer: copy, bytesPerRow }, [columns, rows]);
+    const rgba = new Uint8Array(await finish(copy));
+    return Float32Array.from({ length: 3 * rows * columns }, (_, k) => {
+      const [c, y, x] = [Math.floor(k / (rows * columns)), Math.floor(k / columns) % rows, k % columns];
+      return rgba[y * bytesPerRow + x * 4 + c]! / 255;
+    });
   }
-  const [, rows, columns] = outputShape;
-  const rgba = new Uint8Array(mapped);
-  const planes = new Float32Array(3 * rows * columns);
-  for (let y = 0; y < rows; y++)
-    for (let x = 0; x < columns; x++)
-      for (let c = 0; c < 3; c++)
-        planes[(c * rows + y) * columns + x] = (rgba[y * rowBytes + x * 4 + c] as number) / 255;
-  return planes;
+  const bytes = Math.ceil(channels / 4) * 16 * rows * columns;
+  // The whole buffer is bound: only the kernel's own bounds keep it off the canary.
+  const filled = new Uint8Array(bytes + canary).fill(canaryByte);
+  const result = buffer(filled, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
+  bind(4, { buffer: result });
+  dispatch();
+  const copy = readable(bytes + canary);
+  encoder.copyBufferToBuffer(result, 0, copy, 0, bytes + canary);
+  const mapped = await finish(copy);
+  if (new Uint8Array(mapped, bytes).some((byte) => byte !== canaryByte))
+    throw new Error('the kernel wrote behind its output');
+  return fromGroups(new Float32Array(mapped, 0, bytes / 4), outputSize);
+}
+
+function pictureFrom(
+  device: GPUDevice,
+  planes: Float32Array,
+  [, height, width]: Size,
+  keep: (texture: GPUTexture) => GPUTexture,
+): GPUTexture {
+  const usage = GPUTextureUsage.COPY_DST | GPUTextureUsage.TEXTURE_BINDING;
+  const texture = keep(device.createTexture({ size: [width, height], format: 'rgba8unorm', usage }));
+  const rgba = new Uint8Array(width * height * 4).fill(255);
+  for (let i = 0; i < width * height; i++)
+    for (let c = 0; c < 3; c++) rgba[i * 4 + c] = Math.round(planes[c * width * height + i]! * 255);
+  device.queue.writeTexture({ texture }, rgba, { bytesPerRow: width * 4 }, [width, height]);
+  return texture;
 }

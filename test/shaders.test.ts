@@ -4,11 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { joinShader, locate } from '../src/gpu/shaders';
 import { createPreviewer, LatentPreviewError } from '../src/index';
-import { linear, mlp, polynomial, resize, smooth } from '../src/ops/index';
+import { conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
 import { describeGpu, withDevice } from './setup/gpu';
 
 const folder = new URL('../shaders/', import.meta.url);
-const ops = [linear, mlp, polynomial, resize, smooth];
+const ops = [conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack];
 
 it('has one file per op, and no other', () =>
   expect(
@@ -18,7 +18,7 @@ it('has one file per op, and no other', () =>
   ).toEqual(ops.map(({ name }) => `${name}.wgsl`).sort()));
 
 it.each(ops)('finds every line of $name again', ({ name, input }) => {
-  for (const output of ['planes', 'picture'] as const) {
+  for (const output of ['activations', 'picture'] as const) {
     const source = joinShader(name, input, output);
     const lines = source.code.split('\n');
     for (const { name: file, firstLine } of source.files) {

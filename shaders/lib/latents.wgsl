@@ -15,6 +15,11 @@ struct View {
   dtype: u32,
   width: u32,
   height: u32,
+  // As in activations-input.wgsl: a plane of the output, and the rows that go into the picture (all).
+  outputPlane: u32,
+  keepFirst: u32,
+  keepCount: u32,
+  pictureRow: u32,
 }
 
 @group(0) @binding(0) var<storage, read> latentWords: array<u32>;

@@ -1,4 +1,4 @@
-// Where the last layer leaves its pixel: activated, rounded to 8 bits, opaque, in an rgba8 texture.
+// Where the last layer leaves its pixel: activated, rounded to 8 bits, in an rgba8 texture.
 // src/output.ts is its CPU side.
 
 // 0 clamp, 1 sigmoid, 2 OKLab
@@ -6,6 +6,8 @@ override activation: u32 = 0u;
 // Bring the map's range to 0..1 before a clamp.
 override outputScale: f32 = 1.0;
 override outputOffset: f32 = 0.0;
+// 1: the decoder's fourth channel is the picture's alpha; else pictures are opaque.
+override hasAlpha: u32 = 0u;
 
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
 
@@ -35,8 +37,11 @@ fn toSrgb(rgb: vec3f) -> vec3f {
   }
 }
 
+// Channels 0 to 3 of a pixel; any further group is not part of a picture.
 // Rounded here, half up: what a texture store does with the rest of a step is the implementation's choice.
-fn writePixel(x: u32, y: u32, rgb: vec3f) {
-  let steps = floor(clamp(toSrgb(rgb), vec3f(0.0), vec3f(1.0)) * 255.0 + 0.5);
-  textureStore(picture, vec2u(x, y), vec4f(steps / 255.0, 1.0));
+fn writeGroup(group: u32, x: u32, y: u32, value: vec4f) {
+  if (group > 0u || y < view.keepFirst || y >= view.keepFirst + view.keepCount) { return; }
+  var pixel = vec4f(clamp(toSrgb(value.rgb), vec3f(0.0), vec3f(1.0)), 1.0);
+  if (hasAlpha == 1u) { pixel.a = clamp(value.a * outputScale + outputOffset, 0.0, 1.0); }
+  textureStore(picture, vec2u(x, y - view.keepFirst + view.pictureRow), floor(pixel * 255.0 + 0.5) / 255.0);
 }

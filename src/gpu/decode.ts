@@ -15,11 +15,23 @@ export interface GpuDecoder {
   upload(frame: FrameData): { readonly buffer: GPUBuffer; readonly offset: number };
   /** Records the frame at the decoder's size, or resized; the picture is this decoder's. */
   record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture;
-  /** Submits what is encoded, with what the GPU objects to as a rejection; else answers what `encode` returned. */
-  submit<T>(encode: (encoder: GPUCommandEncoder) => T): Promise<T>;
-  /** Submits and reads the picture back, rows without padding. Calls are answered in order. */
-  readBack(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>>;
+  /**
+   * Decodes and submits, in several submits where the work is much; the last holds what `finish` records. Rejects with what
+   * the GPU objects to. `source` is called right before the first submit, `finish` in the task of the last; both in this
+   * task where one submit does.
+   */
+  decode<T>(source: () => LatentSource, size: OutputSize, finish: Finish<T>, options: LongWork): Promise<T>;
+  /** Decodes and reads the picture back, rows without padding. Calls are answered in order. */
+  readBack(source: () => LatentSource, size: OutputSize, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>>;
   destroy(): void;
+}
+
+type Finish<T> = (encoder: GPUCommandEncoder, picture: GPUTexture) => T;
+
+export interface LongWork {
+  readonly signal?: AbortSignal;
+  /** From 0 to 1, after each part of a decode that takes several. */
+  readonly onProgress?: (fraction: number) => void;
 }
 
 export interface OutputSize {
@@ -54,6 +66,9 @@ class DeviceDecoder implements GpuDecoder {
   #uploads: GPUBuffer | undefined;
   #readings: GPUBuffer | undefined;
   #lastReading: Promise<unknown> = Promise.resolve();
+  #lastDecode: Promise<unknown> = Promise.resolve();
+  /** Decodes of several submits that are running or waiting. */
+  #busy = 0;
 
   constructor(device: GPUDevice, plan: Plan, lost: Promise<never>) {
     this.#device = device;
@@ -80,8 +95,61 @@ class DeviceDecoder implements GpuDecoder {
     return { buffer: this.#uploads, offset: 0 };
   }
 
-  record(encoder: GPUCommandEncoder, source: LatentSource, { width, height, filter }: OutputSize): GPUTexture {
-    const decoded = this.#plan.record(encoder, source);
+  record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture {
+    return this.#resize(encoder, this.#plan.record(encoder, source), size);
+  }
+
+  async decode<T>(
+    source: () => LatentSource,
+    size: OutputSize,
+    finish: Finish<T>,
+    { signal, onProgress }: LongWork,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const single = attempt(() => (this.#busy ? undefined : this.#single(source, size, finish)));
+    if ('thrown' in single) throw single.thrown;
+    if (single.value) return single.value;
+    // A decode of several submits has the buffers to itself.
+    const turn = this.#lastDecode.then(() => this.#decodeInSlices(source, size, finish, { signal, onProgress }));
+    this.#busy++;
+    this.#lastDecode = turn.then(
+      () => void this.#busy--,
+      () => void this.#busy--,
+    );
+    return turn;
+  }
+
+  /** Undefined where one submit is not enough. */
+  #single<T>(source: () => LatentSource, size: OutputSize, finish: Finish<T>): Promise<T> | undefined {
+    const latents = source();
+    if (this.#plan.slices(latents) > 1) return undefined;
+    return this.#submit((encoder) => finish(encoder, this.record(encoder, latents, size)));
+  }
+
+  async #decodeInSlices<T>(
+    source: () => LatentSource,
+    size: OutputSize,
+    finish: Finish<T>,
+    { signal, onProgress }: LongWork,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const latents = source();
+    const count = this.#plan.slices(latents);
+    for (let slice = 0; slice < count - 1; slice++) {
+      await this.#submit((encoder) => this.#plan.record(encoder, latents, slice));
+      await Promise.race([this.#device.queue.onSubmittedWorkDone(), this.#lost]);
+      signal?.throwIfAborted();
+      onProgress?.((slice + 1) / count);
+    }
+    const result = await this.#submit((encoder) => {
+      const picture = this.#plan.record(encoder, latents, count - 1);
+      return finish(encoder, this.#resize(encoder, picture, size));
+    });
+    onProgress?.(1);
+    return result;
+  }
+
+  #resize(encoder: GPUCommandEncoder, decoded: GPUTexture, { width, height, filter }: OutputSize): GPUTexture {
     if (decoded.width === width && decoded.height === height) return decoded;
     checkPicture(this.#device, width, height);
     const kernel = layer(resize, { width, height, filter }).kernel(
@@ -118,7 +186,7 @@ class DeviceDecoder implements GpuDecoder {
     return picture;
   }
 
-  async submit<T>(encode: (encoder: GPUCommandEncoder) => T): Promise<T> {
+  async #submit<T>(encode: (encoder: GPUCommandEncoder) => T): Promise<T> {
     const device = this.#device;
     device.pushErrorScope('out-of-memory');
     device.pushErrorScope('validation');
@@ -140,25 +208,29 @@ class DeviceDecoder implements GpuDecoder {
     return outcome.value;
   }
 
-  readBack(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>> {
+  readBack(source: () => LatentSource, size: OutputSize, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>> {
     // One buffer serves all read-backs: each waits for the one before it.
-    const reading = this.#lastReading.then(() => this.#read(encode));
+    const reading = this.#lastReading.then(() => this.#read(source, size, options));
     this.#lastReading = reading.catch(() => {});
     return reading;
   }
 
-  async #read(encode: (encoder: GPUCommandEncoder) => GPUTexture): Promise<Uint8ClampedArray<ArrayBuffer>> {
-    const { buffer, width, height, paddedBytes } = await this.submit((encoder) => {
-      const texture = encode(encoder);
-      const { width, height } = texture;
-      // Copies to buffers need rows at multiples of 256 bytes.
-      const paddedBytes = Math.ceil((width * 4) / 256) * 256;
-      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  async #read(
+    source: () => LatentSource,
+    size: OutputSize,
+    options: LongWork,
+  ): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    const { width, height } = size;
+    // Copies to buffers need rows at multiples of 256 bytes.
+    const paddedBytes = Math.ceil((width * 4) / 256) * 256;
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const copy: Finish<GPUBuffer> = (encoder, texture) => {
       const buffer = this.#grown(this.#readings, paddedBytes * height, 'pixels', usage);
       this.#readings = buffer;
       encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow: paddedBytes }, [width, height]);
-      return { buffer, width, height, paddedBytes };
-    });
+      return buffer;
+    };
+    const buffer = await this.decode(source, size, copy, options);
     await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, paddedBytes * height), this.#lost]);
     const mapped = new Uint8Array(buffer.getMappedRange(0, paddedBytes * height));
     const pixels = new Uint8ClampedArray(width * height * 4);

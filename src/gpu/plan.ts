@@ -1,11 +1,12 @@
-// A decoder's layers compiled for one device: which dispatches, which buffers between them, which picture at the end.
-// Recording a frame of a size seen before creates nothing on the GPU.
+// A decoder's layers compiled for one device: its pipelines and weights, and for each picture size the buffers and bind
+// groups of its schedule. Recording a frame of a size seen before creates nothing on the GPU.
 
 import { LatentPreviewError } from '../errors';
 import type { Layer } from '../ops/op';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
-import { bindingRange, type LatentSource, uniformBytes, viewWords } from './source';
+import { type Dispatch, type Schedule, type ScheduleLimits, schedule } from './schedule';
+import { bindingRange, type LatentSource, viewWords } from './source';
 
 export interface PlanOutput {
   readonly activation: 'clamp' | 'sigmoid' | 'oklab';
@@ -13,23 +14,39 @@ export interface PlanOutput {
   readonly offset: number;
 }
 
-/** What a frame size keeps: the picture, the planes between layers and the bind groups over the last source. */
-interface FrameResources {
-  readonly picture: GPUTexture;
-  readonly planes: readonly GPUBuffer[];
-  groups?: { readonly key: readonly unknown[]; readonly bindings: readonly GPUBindGroup[] };
+interface Step {
+  readonly pipeline: GPUComputePipeline;
+  readonly weights: GPUBuffer | undefined;
+  readonly takesAdded: boolean;
 }
 
-interface Step {
-  readonly layer: Layer;
-  readonly pipeline: GPUComputePipeline;
-  readonly weights: GPUBuffer;
+/** One dispatch, ready but for the bind group of those that read latents. */
+interface Pass {
+  readonly dispatch: Dispatch;
+  readonly workgroups: readonly [number, number, number];
+  readonly group: GPUBindGroup | undefined;
+}
+
+/** What a picture size keeps: the picture, the buffers and the bind groups, those over the last source too. */
+interface FrameResources {
+  readonly schedule: Schedule;
+  readonly picture: GPUTexture;
+  readonly buffers: readonly GPUBuffer[];
+  readonly uniforms: GPUBuffer | undefined;
+  readonly slices: readonly (readonly Pass[])[];
+  latents?: { readonly key: readonly unknown[]; readonly groups: ReadonlyMap<number, GPUBindGroup> };
 }
 
 const activations = { clamp: 0, sigmoid: 1, oklab: 2 } as const;
 
-// Frame sizes kept at a time; the least recently used goes first.
+// Picture sizes kept at a time; the least recently used goes first.
 const keptSizes = 8;
+// Of each buffer of activations. A decode needs at most four: 256 MiB.
+const largestBuffer = 64 * 2 ** 20;
+// Multiplications in one submit: a tenth of a second at a fifth of a TFLOP/s, which integrated GPUs reach.
+const sliceWork = 10e9;
+// Uniform bindings start at multiples of this.
+const uniformStep = 256;
 
 /** @throws LatentPreviewError `shader`, `gpu-limit` */
 export async function compilePlan(
@@ -37,134 +54,202 @@ export async function compilePlan(
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
+  limits: Partial<ScheduleLimits> = {},
 ): Promise<Plan> {
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
-  let shape: readonly number[] = [channels, 1, 1];
+  const shapes: (readonly number[])[] = [];
   const steps = layers.map(async (layer, index): Promise<Step> => {
     const last = index === layers.length - 1;
-    const kernel = layer.kernel(shape, device.limits);
-    shape = layer.outputShape(shape);
+    const input = shapes[index - (layer.from ?? 1)] ?? [channels, 32, 32];
+    shapes[index] = layer.outputShape(input);
+    const kernel = layer.kernel(input, device.limits);
     const spec: KernelSpec = {
       input: layer.input,
-      output: last ? 'picture' : 'planes',
+      output: last ? 'picture' : 'activations',
       kernel: {
         shader: kernel.shader,
-        constants: last
-          ? {
-              ...kernel.constants,
-              activation: activations[output.activation],
-              outputScale: output.scale,
-              outputOffset: output.offset,
-            }
-          : kernel.constants,
+        constants: {
+          ...kernel.constants,
+          ...(last
+            ? {
+                activation: activations[output.activation],
+                outputScale: output.scale,
+                outputOffset: output.offset,
+                hasAlpha: shapes[index][0] === 4 ? 1 : 0,
+              }
+            : {}),
+        },
       },
     };
     const pipeline = await compileKernel(device, spec);
+    const packed = kernel.weights?.() as Float32Array<ArrayBuffer> | undefined;
+    const takesAdded = kernel.takesAdded ?? false;
+    if (!packed) return { pipeline, weights: undefined, takesAdded };
     const weights = device.createBuffer({
-      label: `${layer.name} weights`,
-      size: Math.max(16, kernel.weights?.byteLength ?? 0),
+      label: `${layer.name} ${index} weights`,
+      size: Math.max(16, packed.byteLength),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
     });
-    if (kernel.weights) device.queue.writeBuffer(weights, 0, kernel.weights as Float32Array<ArrayBuffer>);
-    return { layer, pipeline, weights };
+    device.queue.writeBuffer(weights, 0, packed);
+    return { pipeline, weights, takesAdded };
   });
-  return new Plan(device, await Promise.all(steps));
+  const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+  return new Plan(device, layers, await Promise.all(steps), { bufferBytes, sliceWork, ...limits });
 }
 
 export class Plan {
   readonly #device: GPUDevice;
+  readonly #layers: readonly Layer[];
   readonly #steps: readonly Step[];
-  readonly #frames = new RecentMap<FrameResources>(keptSizes, ({ picture, planes }) => {
+  readonly #limits: ScheduleLimits;
+  readonly #frames = new RecentMap<FrameResources>(keptSizes, ({ picture, buffers, uniforms }) => {
     picture.destroy();
-    for (const buffer of planes) buffer.destroy();
+    uniforms?.destroy();
+    for (const buffer of buffers) buffer.destroy();
   });
   readonly #uniforms: ContentCache;
   readonly #maps: ContentCache;
 
-  constructor(device: GPUDevice, steps: readonly Step[]) {
+  constructor(device: GPUDevice, layers: readonly Layer[], steps: readonly Step[], limits: ScheduleLimits) {
     this.#device = device;
+    this.#layers = layers;
     this.#steps = steps;
+    this.#limits = limits;
     this.#uniforms = new ContentCache(device, 'latent view', GPUBufferUsage.UNIFORM);
     this.#maps = new ContentCache(device, 'domain map', GPUBufferUsage.STORAGE);
   }
 
+  /** Into how many submits a frame of this source is best cut. @throws LatentPreviewError `gpu-limit` */
+  slices(source: LatentSource): number {
+    return this.#frame(source).slices.length;
+  }
+
   /**
-   * Records one frame. The picture returned is this plan's, and is written again by the next frame of its size.
+   * Records one slice of a frame, or all of it. The picture returned is this plan's, is done once the last slice is, and
+   * is written again by the next frame of its size.
    * @throws LatentPreviewError `gpu-limit` where the picture or the latents exceed the device's limits
    */
-  record(encoder: GPUCommandEncoder, source: LatentSource): GPUTexture {
-    const { width, height } = source.view;
-    checkPicture(this.#device, width, height);
-    const frame = this.#frames.get(`${width}×${height}`, () => this.#createFrame(width, height));
-    const groups = this.#bind(frame, source);
+  record(encoder: GPUCommandEncoder, source: LatentSource, slice?: number): GPUTexture {
+    const frame = this.#frame(source);
+    const groups = this.#bindLatents(frame, source);
     const pass = encoder.beginComputePass({ label: 'latent-preview decode' });
-    this.#steps.forEach(({ layer, pipeline }, index) => {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, groups[index]);
-      const channels = index === 0 ? source.view.channels : 3;
-      pass.dispatchWorkgroups(...layer.kernel([channels, height, width], this.#device.limits).workgroups);
-    });
+    const passes = slice === undefined ? frame.slices.flat() : frame.slices[slice];
+    for (const { dispatch, workgroups, group } of passes) {
+      pass.setPipeline(this.#steps[dispatch.layer].pipeline);
+      pass.setBindGroup(0, group ?? groups.get(dispatch.layer));
+      pass.dispatchWorkgroups(...workgroups);
+    }
     pass.end();
     return frame.picture;
   }
 
   destroy(): void {
-    for (const { weights } of this.#steps) weights.destroy();
+    for (const { weights } of this.#steps) weights?.destroy();
     this.#frames.clear();
     this.#uniforms.clear();
     this.#maps.clear();
   }
 
-  #createFrame(width: number, height: number): FrameResources {
-    const bytes = 3 * width * height * 4;
-    const most = this.#device.limits.maxStorageBufferBindingSize;
-    if (this.#steps.length > 1 && bytes > most)
-      throw new LatentPreviewError(
-        'gpu-limit',
-        `previewer: the planes between two layers take ${bytes} bytes for ${width}×${height}, the device binds at most ` +
-          `${most}; use backend 'cpu', or pass a device with a higher maxStorageBufferBindingSize`,
-      );
-    const picture = createPicture(this.#device, width, height, 'decoded');
-    const planes = this.#steps.slice(1).map((_, index) =>
-      this.#device.createBuffer({
-        label: `planes after layer ${index}`,
-        size: bytes,
-        usage: GPUBufferUsage.STORAGE,
-      }),
-    );
-    return { picture, planes };
+  #frame({ view }: LatentSource): FrameResources {
+    const { channels, width, height } = view;
+    return this.#frames.get(`${width}×${height}`, () => this.#createFrame([channels, height, width]));
   }
 
-  #bind(frame: FrameResources, source: LatentSource): readonly GPUBindGroup[] {
+  #createFrame(shape: readonly [number, number, number]): FrameResources {
+    const plan = schedule(this.#layers, shape, this.#limits);
+    checkPicture(this.#device, plan.width, plan.height);
+    const buffers = plan.buffers.map((size, index) =>
+      this.#device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE }),
+    );
+    const picture = createPicture(this.#device, plan.width, plan.height, 'decoded');
+    const inner = plan.slices.flat().filter(({ input }) => input !== 'latents');
+    const uniforms = this.#createUniforms(inner);
+    const view = picture.createView();
+    const passes = new Map(
+      inner.map((dispatch, index) => [dispatch, this.#bind(dispatch, buffers, view, uniforms, index)] as const),
+    );
+    const slices = plan.slices.map((slice) =>
+      slice.map((dispatch) => ({
+        dispatch,
+        workgroups: this.#layers[dispatch.layer].kernel(dispatch.shape, this.#device.limits).workgroups,
+        group: passes.get(dispatch),
+      })),
+    );
+    return { schedule: plan, picture, buffers, uniforms, slices };
+  }
+
+  /** The View of every dispatch that reads activations, one after the other. */
+  #createUniforms(dispatches: readonly Dispatch[]): GPUBuffer | undefined {
+    if (dispatches.length === 0) return undefined;
+    const words = new Uint32Array((dispatches.length * uniformStep) / 4);
+    dispatches.forEach((dispatch, index) => {
+      const { width, height, shape, inputPlane, inputOffset, keepFirst, keepCount, pictureRow } = dispatch;
+      const [, inputHeight, inputWidth] = shape;
+      words.set(
+        [width, height, width * height, inputWidth, inputHeight, inputPlane, inputOffset],
+        (index * uniformStep) / 4,
+      );
+      words.set([keepFirst, keepCount, pictureRow], (index * uniformStep) / 4 + 7);
+    });
+    const buffer = this.#device.createBuffer({
+      label: 'activation views',
+      size: words.byteLength,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    this.#device.queue.writeBuffer(buffer, 0, words);
+    return buffer;
+  }
+
+  #bind(
+    { layer, input, added, output }: Dispatch,
+    buffers: readonly GPUBuffer[],
+    picture: GPUTextureView,
+    uniforms: GPUBuffer | undefined,
+    index: number,
+  ): GPUBindGroup {
+    const { pipeline, weights, takesAdded } = this.#steps[layer];
+    const buffer = buffers[input as number];
+    const uniform = { buffer: uniforms as GPUBuffer, offset: index * uniformStep, size: 40 };
+    return this.#device.createBindGroup({
+      label: `${this.#layers[layer].name} ${layer}`,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [
+        { binding: 0, resource: { buffer } },
+        { binding: 2, resource: uniform },
+        ...(weights ? [{ binding: 3, resource: { buffer: weights } }] : []),
+        { binding: 4, resource: output === 'picture' ? picture : { buffer: buffers[output] } },
+        ...(takesAdded ? [{ binding: 5, resource: { buffer: added === undefined ? buffer : buffers[added] } }] : []),
+      ],
+    });
+  }
+
+  #bindLatents(frame: FrameResources, source: LatentSource): ReadonlyMap<number, GPUBindGroup> {
     const { buffer, domainMap } = source;
     const range = bindingRange(this.#device, source);
     const uniform = this.#uniforms.get(viewWords(source, range.base));
     const map = this.#maps.get(domainMap);
     const key = [buffer, range.offset, range.size, uniform, map];
-    if (frame.groups && key.every((part, index) => part === frame.groups?.key[index])) return frame.groups.bindings;
-    const bindings = this.#steps.map(({ layer, pipeline, weights }, index) => {
-      const goal = frame.planes[index];
-      return this.#device.createBindGroup({
-        label: layer.name,
+    if (frame.latents && key.every((part, index) => part === frame.latents?.key[index])) return frame.latents.groups;
+    const groups = new Map<number, GPUBindGroup>();
+    for (const { layer, input, output } of frame.schedule.slices.flat()) {
+      if (input !== 'latents') continue;
+      const { pipeline, weights } = this.#steps[layer];
+      const goal = output === 'picture' ? frame.picture.createView() : { buffer: frame.buffers[output] };
+      const group = this.#device.createBindGroup({
+        label: `${this.#layers[layer].name} ${layer}`,
         layout: pipeline.getBindGroupLayout(0),
         entries: [
-          ...(index === 0
-            ? [
-                { binding: 0, resource: { buffer, offset: range.offset, size: range.size } },
-                { binding: 1, resource: { buffer: map } },
-                { binding: 2, resource: { buffer: uniform } },
-              ]
-            : [
-                { binding: 0, resource: { buffer: frame.planes[index - 1] as GPUBuffer } },
-                { binding: 2, resource: { buffer: uniform, offset: uniformBytes.size, size: uniformBytes.planes } },
-              ]),
-          { binding: 3, resource: { buffer: weights } },
-          { binding: 4, resource: goal ? { buffer: goal } : frame.picture.createView() },
+          { binding: 0, resource: { buffer, offset: range.offset, size: range.size } },
+          { binding: 1, resource: { buffer: map } },
+          { binding: 2, resource: { buffer: uniform } },
+          ...(weights ? [{ binding: 3, resource: { buffer: weights } }] : []),
+          { binding: 4, resource: goal },
         ],
       });
-    });
-    frame.groups = { key, bindings };
-    return bindings;
+      groups.set(layer, group);
+    }
+    frame.latents = { key, groups };
+    return groups;
   }
 }
 

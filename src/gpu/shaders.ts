@@ -1,27 +1,39 @@
 // The .wgsl files by name, how they are joined, and how a compiler's line number is brought back to its file.
 
+import conv2d from '../../shaders/conv2d.wgsl?raw';
+import groupNorm from '../../shaders/group-norm.wgsl?raw';
+import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
+import activationsOutput from '../../shaders/lib/activations-output.wgsl?raw';
 import latentsInput from '../../shaders/lib/latents.wgsl?raw';
 import pictureOutput from '../../shaders/lib/picture-output.wgsl?raw';
-import planesInput from '../../shaders/lib/planes-input.wgsl?raw';
-import planesOutput from '../../shaders/lib/planes-output.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
 import mlp from '../../shaders/mlp.wgsl?raw';
 import polynomial from '../../shaders/polynomial.wgsl?raw';
 import resize from '../../shaders/resize.wgsl?raw';
 import smooth from '../../shaders/smooth.wgsl?raw';
+import unpack from '../../shaders/unpack.wgsl?raw';
 import { LatentPreviewError } from '../errors';
 import type { OpInput } from '../ops/op';
 
-const kernels: Readonly<Record<string, string>> = { linear, mlp, polynomial, resize, smooth };
+const kernels: Readonly<Record<string, string>> = {
+  conv2d,
+  'group-norm': groupNorm,
+  linear,
+  mlp,
+  polynomial,
+  resize,
+  smooth,
+  unpack,
+};
 
 const inputs: Readonly<Record<OpInput, readonly [string, string][]>> = {
   latents: [['lib/latents.wgsl', latentsInput]],
-  planes: [['lib/planes-input.wgsl', planesInput]],
+  activations: [['lib/activations-input.wgsl', activationsInput]],
   picture: [],
 };
 
 const outputs = {
-  planes: [['lib/planes-output.wgsl', planesOutput]],
+  activations: [['lib/activations-output.wgsl', activationsOutput]],
   picture: [['lib/picture-output.wgsl', pictureOutput]],
 } as const;
 

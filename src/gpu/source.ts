@@ -1,5 +1,5 @@
 // Where a frame's latents lie in GPU memory, and how the kernels are told: the buffer range to bind and the uniforms that
-// shaders/lib/latents.wgsl and planes-input.wgsl call View.
+// shaders/lib/latents.wgsl calls View.
 
 import { LatentPreviewError } from '../errors';
 import type { LatentView } from '../latents';
@@ -18,18 +18,17 @@ export interface LatentSource {
   readonly domainMap: Float32Array;
 }
 
-/** Where the second struct starts (uniform bindings start at multiples of 256) and how long it is. */
-export const uniformBytes = { size: 256, planes: 16 } as const;
-
 const dtypeCodes = { float32: 0, float16: 1, bfloat16: 2 } as const;
 
+/** The words of View, in its order. */
 export function viewWords({ view, dtype }: LatentSource, base: number): Uint32Array<ArrayBuffer> {
   const { width, height, patch, strides } = view;
-  const words = new Uint32Array((uniformBytes.size + uniformBytes.planes) / 4);
-  words.set([base, strides.channel, strides.row, strides.column, strides.patchRow, strides.patchColumn]);
-  words.set([patch, dtypeCodes[dtype], width, height], 6);
-  words.set([width, height], uniformBytes.size / 4);
-  return words;
+  return Uint32Array.of(
+    ...[base, strides.channel, strides.row, strides.column, strides.patchRow, strides.patchColumn],
+    ...[patch, dtypeCodes[dtype], width, height],
+    // A plane of the output; all rows are kept, from the picture's first.
+    ...[width * height, 0, height, 0],
+  );
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { LatentPreviewError } from '../errors';
 import { formatShape } from '../tensor';
+import { pixelGrid } from './dispatch';
 import { noise } from './examples';
 import type { Op } from './op';
 
@@ -37,6 +38,7 @@ export const conv2d: Op<Conv2dParams> = {
   },
 
   reach: ({ size }) => (size - 1) / 2,
+  work: ({ inputs, outputs, size }) => inputs * outputs * size * size,
 
   // Per pair of channels and tap one pass over rows: the inner loop runs along memory.
   reference(input, shape, params, given, added) {
@@ -71,8 +73,28 @@ export const conv2d: Op<Conv2dParams> = {
     return output;
   },
 
-  kernel() {
-    throw new Error('to come');
+  kernel(input, params, _, adds) {
+    const { inputs, outputs, size, padding, activation, upscale } = params;
+    const [, height, width] = conv2d.outputShape(input, params);
+    const [inputChannelGroups, outputChannelGroups] = [Math.ceil(inputs / 4), Math.ceil(outputs / 4)];
+    // An invocation computes 4 × 2 pixels of 8 channels.
+    const { constants, workgroups } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 2), 8, 8);
+    return {
+      shader: 'conv2d',
+      constants: {
+        ...constants,
+        size,
+        padding,
+        enlarge: upscale - 1,
+        inputChannelGroups,
+        outputChannelGroups,
+        adds: adds ? 1 : 0,
+        activation2d: { none: 0, relu: 1, leaky: 2 }[activation],
+      },
+      workgroups: [workgroups[0], workgroups[1], Math.ceil(outputChannelGroups / 2)],
+      takesAdded: true,
+      weights: () => packWeights(params, inputChannelGroups, outputChannelGroups),
+    };
   },
 
   examples: [
@@ -95,6 +117,24 @@ export const conv2d: Op<Conv2dParams> = {
 function activate(value: number, activation: Conv2dParams['activation']): number {
   if (activation === 'none' || value > 0) return value;
   return value * (activation === 'relu' ? 0 : 0.1);
+}
+
+/** As shaders/conv2d.wgsl reads them: bias, then 4×4 matrices, columns of input channels. */
+function packWeights(
+  { inputs, outputs, size, weight, bias }: Conv2dParams,
+  inputChannelGroups: number,
+  outputChannelGroups: number,
+): Float32Array {
+  const taps = size * size;
+  const packed = new Float32Array(outputChannelGroups * 4 * (1 + inputChannelGroups * taps * 4));
+  if (bias) packed.set(bias);
+  for (let o = 0; o < outputs; o++)
+    for (let i = 0; i < inputs; i++)
+      for (let tap = 0; tap < taps; tap++) {
+        const matrix = ((o >> 2) * inputChannelGroups + (i >> 2)) * taps + tap;
+        packed[outputChannelGroups * 4 + matrix * 16 + (i & 3) * 4 + (o & 3)] = weight[(o * inputs + i) * taps + tap];
+      }
+  return packed;
 }
 
 function example(inputs: number, outputs: number, size: number, rest: Partial<Conv2dParams> = {}): Conv2dParams {

@@ -27,6 +27,7 @@ export const groupNorm: Op<GroupNormParams> = {
   },
 
   reach: () => Number.POSITIVE_INFINITY,
+  work: ({ weight }) => 4 * weight.length,
 
   reference(input, [channels, height, width], { groups, epsilon, weight, bias, activation }, given) {
     const output = given ?? new Float32Array(input.length);
@@ -49,8 +50,21 @@ export const groupNorm: Op<GroupNormParams> = {
     return output;
   },
 
-  kernel() {
-    throw new Error('to come');
+  kernel([channels], { groups, epsilon, weight, bias, activation }, { maxComputeInvocationsPerWorkgroup }) {
+    if (channels % (4 * groups) !== 0)
+      throw new LatentPreviewError(
+        'weights',
+        `group-norm: ${channels} channels in ${groups} groups; the kernel takes groups of a multiple of 4 channels`,
+      );
+    // A power of two: the sums are halved lane by lane.
+    const lanes = Math.min(256, 2 ** Math.floor(Math.log2(maxComputeInvocationsPerWorkgroup)));
+    return {
+      shader: 'group-norm',
+      constants: { lanes, perGroup: channels / groups / 4, epsilon, relu: activation === 'relu' ? 1 : 0 },
+      workgroups: [groups, 1, 1],
+      weights: () =>
+        Float32Array.from({ length: 2 * channels }, (_, k) => (k & 4 ? bias : weight)[(k >> 3) * 4 + (k & 3)]),
+    };
   },
 
   examples: [

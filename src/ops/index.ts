@@ -1,10 +1,11 @@
 // Every layer there is. Tests loop over this list on each WebGPU implementation.
 
+import type { Shape } from '../tensor';
 import { conv2d } from './conv2d';
 import { groupNorm } from './group-norm';
 import { linear } from './linear';
 import { mlp } from './mlp';
-import { layer } from './op';
+import { type Layer, layer, type Op } from './op';
 import { polynomial } from './polynomial';
 import { resize } from './resize';
 import { smooth } from './smooth';
@@ -12,11 +13,22 @@ import { unpack } from './unpack';
 
 export { conv2d, groupNorm, layer, linear, mlp, polynomial, resize, smooth, unpack };
 
-/** Each op's examples, bound: what the kernel-equals-reference tests run. */
-export const opExamples = [
-  ...linear.examples.map(({ shape, params }) => ({ shape, layer: layer(linear, params) })),
-  ...polynomial.examples.map(({ shape, params }) => ({ shape, layer: layer(polynomial, params) })),
-  ...mlp.examples.map(({ shape, params }) => ({ shape, layer: layer(mlp, params) })),
-  ...smooth.examples.map(({ shape, params }) => ({ shape, layer: layer(smooth, params) })),
-  ...resize.examples.map(({ shape, params }) => ({ shape, layer: layer(resize, params) })),
+interface BoundExample {
+  readonly shape: Shape;
+  readonly layer: Layer;
+}
+
+const bind = <P>(op: Op<P>): BoundExample[] =>
+  op.examples.map(({ shape, params, add }) => ({ shape, layer: layer(op, params, add ? { add: 1 } : {}) }));
+
+/** Each op's examples, bound: what the kernel-equals-reference tests run. Where a layer adds, it adds any tensor. */
+export const opExamples: readonly BoundExample[] = [
+  ...bind(linear),
+  ...bind(polynomial),
+  ...bind(mlp),
+  ...bind(smooth),
+  ...bind(unpack),
+  ...bind(conv2d),
+  ...bind(groupNorm),
+  ...bind(resize),
 ];

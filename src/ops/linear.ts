@@ -23,6 +23,7 @@ export const linear: Op<LinearParams> = {
   },
 
   reach: () => 0,
+  work: ({ factors }) => factors.length,
 
   // Four channels at a time: each output plane is then read and written once per four channels, not once per channel,
   // which keeps this within reach of a loop written by hand for one channel count.
@@ -40,7 +41,7 @@ export const linear: Op<LinearParams> = {
       shader: 'linear',
       constants: { ...constants, channels },
       workgroups,
-      weights: Float32Array.of(...bias, ...factors),
+      weights: () => Float32Array.of(...bias, ...factors),
     };
   },
 

@@ -32,6 +32,7 @@ export const mlp: Op<MlpParams> = {
   },
 
   reach: () => 0,
+  work: ({ layers }) => layers.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0),
 
   reference(input, [channels, height, width], { layers, activation }, output) {
     const count = height * width;
@@ -69,7 +70,7 @@ export const mlp: Op<MlpParams> = {
       shader: 'mlp',
       constants: { ...constants, relu: activation === 'relu' ? 1 : 0, widest, scratchSize: slots * lanes },
       workgroups,
-      weights: packLayers(layers),
+      weights: () => packLayers(layers),
     };
   },
 

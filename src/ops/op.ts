@@ -10,8 +10,10 @@ export interface Kernel {
   /** Values of the shader's override constants; none depends on the picture's size. */
   readonly constants: Readonly<Record<string, number>>;
   readonly workgroups: readonly [number, number, number];
-  /** The layer's numbers in the order its shader reads them; absent where it has none. */
-  readonly weights?: Float32Array;
+  /** Packs the layer's numbers in the order its shader reads them; absent where it has none. */
+  readonly weights?: () => Float32Array;
+  /** The shader has a binding for a tensor that is added; bound to anything where the layer adds nothing. */
+  readonly takesAdded?: boolean;
 }
 
 /** The part of `GPUSupportedLimits` that kernels choose by. */
@@ -39,6 +41,8 @@ export interface Op<P> {
    * depends on the whole picture. What tiles overlap by is worked out from this.
    */
   reach(params: P): number;
+  /** Multiplications per output pixel: what slices of bounded work are cut by. */
+  work(params: P): number;
   /**
    * The truth the kernel is held to, and the CPU fallback: (C, H, W) in, `outputShape` out, unclamped.
    * A non-finite input must make its outputs non-finite (the CPU path finds bad latents by that).
@@ -46,7 +50,8 @@ export interface Op<P> {
    * @param added of the output's shape, added before the activation: where a layer's `add` points
    */
   reference(input: Float32Array, shape: Shape, params: P, output?: Float32Array, added?: Float32Array): Float32Array;
-  kernel(input: Shape, params: P, limits: KernelLimits): Kernel;
+  /** @param adds whether the layer adds a tensor (Wiring) */
+  kernel(input: Shape, params: P, limits: KernelLimits, adds: boolean): Kernel;
   /** Odd sizes, one pixel, 1×N, many channels: these drive the tests on every WebGPU implementation. */
   readonly examples: readonly { readonly shape: Shape; readonly params: P; readonly add?: boolean }[];
 }
@@ -65,6 +70,7 @@ export interface Layer extends Wiring {
   readonly input: OpInput;
   readonly perPixel: boolean;
   readonly reach: number;
+  readonly work: number;
   outputShape(input: Shape): Shape;
   reference(input: Float32Array, shape: Shape, output?: Float32Array, added?: Float32Array): Float32Array;
   kernel(input: Shape, limits: KernelLimits): Kernel;
@@ -77,7 +83,8 @@ export const layer = <P>(op: Op<P>, params: P, wiring: Wiring = {}): Layer => ({
   input: op.input,
   perPixel: op.perPixel,
   reach: op.reach(params),
+  work: op.work(params),
   outputShape: (input) => op.outputShape(input, params),
   reference: (input, shape, output, added) => op.reference(input, shape, params, output, added),
-  kernel: (input, limits) => op.kernel(input, params, limits),
+  kernel: (input, limits) => op.kernel(input, params, limits, wiring.add !== undefined),
 });

@@ -33,6 +33,7 @@ export const polynomial: Op<PolynomialParams> = {
   },
 
   reach: () => 0,
+  work: ({ coefficients }) => coefficients.length,
 
   // Nested as Σᵢ zᵢ(wᵢ + Σⱼ zⱼ(wᵢⱼ + Σₗ zₗwᵢⱼₗ)): one multiplication per monomial, the coefficients read in order.
   reference(input, [channels, height, width], { degree, coefficients }, output) {
@@ -59,7 +60,7 @@ export const polynomial: Op<PolynomialParams> = {
       shader: 'polynomial',
       constants: { ...constants, channels, degree, scratchSize: channels * lanes },
       workgroups,
-      weights: coefficients,
+      weights: () => coefficients,
     };
   },
 

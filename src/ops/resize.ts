@@ -30,6 +30,7 @@ export const resize: Op<ResizeParams> = {
 
   // It is its own last step; no tile is ever cut around it.
   reach: () => Number.POSITIVE_INFINITY,
+  work: () => 48,
 
   // Separable: rows first, then columns.
   reference(input, [count, rows, columns], { width: outputWidth, height: outputHeight, filter }, output) {

@@ -20,6 +20,7 @@ export const smooth: Op<SmoothParams> = {
   },
 
   reach: () => 1,
+  work: () => 27,
 
   reference(input, [planes, rows, columns], { matrix }, output = new Float32Array(input.length)) {
     for (let plane = 0; plane < planes; plane++)
@@ -39,7 +40,7 @@ export const smooth: Op<SmoothParams> = {
 
   kernel([, height, width], { matrix }) {
     const { constants, workgroups } = pixelGrid(width, height);
-    return { shader: 'smooth', constants, workgroups, weights: matrix };
+    return { shader: 'smooth', constants, workgroups, weights: () => matrix };
   },
 
   examples: [
