@@ -2,7 +2,7 @@
 
 import { createPreviewer, linear } from '../src/index';
 import { choiceOf, familyOf } from './decoders';
-import { byId, make } from './dom';
+import { byId, context2d, make } from './dom';
 import { latentsOf, viewOf } from './entry';
 import { openSample, readSample } from './samples';
 import { currentEntry, type Entry, type Reference, type Sample, type State, type Store } from './state';
@@ -74,6 +74,7 @@ interface Tile {
 function createTile(title: string, detail: string, tooltip: string): Tile {
   const canvas = make('canvas', { width: 1, height: 1 });
   canvas.ariaHidden = 'true';
+  context2d(canvas);
   const button = make(
     'button',
     { type: 'button', className: 'tile', title: tooltip },
@@ -150,7 +151,7 @@ function waitingTile(store: Store, reference: Reference): Tile {
   if (canvas) {
     canvas.width = reference.image.width;
     canvas.height = reference.image.height;
-    canvas.getContext('2d')?.putImageData(reference.image, 0, 0);
+    context2d(canvas)?.putImageData(reference.image, 0, 0);
   }
   tile.button.title = 'Click to use it for what is shown';
   tile.button.addEventListener('click', () => {

@@ -80,6 +80,31 @@ test('links open a sample and a backend; both backends draw the same picture', a
   expect(new URL(page.url()).search).toBe('?sample=sdxl-coffee&backend=cpu');
 });
 
+test('the page goes on after the GPU was lost', async ({ playwright, baseURL }, testInfo) => {
+  // A browser of its own: a crash of the GPU's process would be felt by the tests that follow.
+  const browser = await playwright.chromium.launch(testInfo.project.use.launchOptions);
+  try {
+    const page = await browser.newPage({ baseURL: baseURL ?? '' });
+    await openDemo(page, { query: '?backend=webgpu&sample=sdxl-coffee' });
+    await page.getByRole('radio', { name: 'latent' }).check();
+    await shown(page);
+    const before = await pixels(page);
+    await (await browser.newBrowserCDPSession()).send('Browser.crashGpuProcess');
+    await page.locator('#decoder').selectOption('sdxl/sdnext');
+    await shown(page);
+    await page.locator('#decoder').selectOption('sdxl');
+    await shown(page);
+    expect(await pixels(page)).toEqual(before);
+    const reference = page.getByTestId('reference');
+    const alpha = await reference.evaluate(
+      (canvas: HTMLCanvasElement) => canvas.getContext('2d')?.getImageData(9, 9, 1, 1).data[3],
+    );
+    expect(alpha).toBe(255);
+  } finally {
+    await browser.close();
+  }
+});
+
 test('the slider moves by keyboard and by pointer', async ({ page }) => {
   await openDemo(page);
   const split = page.getByRole('slider', { name: /^Compare/ });
