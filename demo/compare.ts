@@ -6,7 +6,6 @@ import type { CompareAnswer, CompareRequest } from './compare.worker';
 export type Compare = (image: ImageDataLike, reference: ImageDataLike, amplify?: number) => Promise<CompareAnswer>;
 
 export function createCompare(): Compare {
-  let worker: Worker | undefined;
   let serial = 0;
   const waiting = new Map<number, { resolve(answer: CompareAnswer): void; reject(error: Error): void }>();
 
@@ -23,6 +22,9 @@ export function createCompare(): Compare {
     });
     return started;
   }
+
+  // At once, so that it is there when the first picture is.
+  let worker: Worker | undefined = start();
 
   return (image, reference, amplify) =>
     new Promise((resolve, reject) => {

@@ -64,6 +64,10 @@ export function range(input: HTMLInputElement, value: number, count: number): vo
   input.value = String(value);
 }
 
+/** A 2D context whose pixels stay in main memory, so that they outlive a lost GPU. */
+export const context2d = (canvas: HTMLCanvasElement): CanvasRenderingContext2D | null =>
+  canvas.getContext('2d', { willReadFrequently: true });
+
 /** Says something to people who do not see the page. */
 export function announce(text: string): void {
   byId('status', HTMLParagraphElement).textContent = text;

@@ -38,7 +38,7 @@ function createCard(store: Store, one: Problem): HTMLElement {
       : one.help === 'tensor'
         ? tensorForm(store, one, message)
         : undefined;
-  const card = make('article', { className: 'problem' }, make('h2', { textContent: one.name }), message);
+  const card = make('div', { className: 'problem' }, make('h2', { textContent: one.name }), message);
   if (help) card.append(help);
   card.append(dismiss);
   card.role = 'alert';
@@ -85,18 +85,14 @@ function rawForm(store: Store, one: Problem, message: HTMLElement): HTMLElement 
     chip.addEventListener('click', () => fill(suggested));
     return chip;
   });
+  const size = make('span', { className: 'facts', textContent: `${one.blob.size} bytes would be` });
   const form = make(
     'form',
     { className: 'help' },
     make('label', { className: 'field-inline' }, make('span', { textContent: 'Shape' }), shape),
     make('label', { className: 'field-inline' }, make('span', { textContent: 'dtype' }), dtype),
     make('button', { className: 'primary', textContent: 'Open as raw numbers' }),
-    ...(chips.length > 0
-      ? [
-          make('p', { className: 'facts' }, `${one.blob.size} bytes would be `),
-          make('div', { className: 'chips' }, ...chips),
-        ]
-      : []),
+    ...(chips.length > 0 ? [make('div', { className: 'chips' }, size, ...chips)] : []),
   );
   form.addEventListener('submit', (event) => {
     event.preventDefault();

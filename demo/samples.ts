@@ -36,12 +36,13 @@ async function read(sample: Sample): Promise<Entry> {
   return createEntry([await readLatents(sample.file, blob)], [], sample);
 }
 
-/** The reference is the larger part, so it comes when the sample is shown. */
-async function withReference(entry: Entry, sample: Sample): Promise<Entry> {
-  const [file] = entry.files;
-  if (!file || file.reference) return entry;
-  const blob = await (await fetchFile(sample.reference)).blob();
-  return { ...entry, files: [{ ...file, reference: await readReference(sample.reference, blob) }] };
+/** The reference is the larger part, so it comes when the sample is shown; both at once. */
+async function withReference(sample: Sample): Promise<Entry> {
+  const reading = fetchFile(sample.reference).then(async (response) =>
+    readReference(sample.reference, await response.blob()),
+  );
+  const [entry, reference] = await Promise.all([readSample(sample), reading]);
+  return { ...entry, files: entry.files.map((file) => ({ ...file, reference })) };
 }
 
 /** Shows a sample; the last one asked for wins. */
@@ -54,7 +55,7 @@ export async function openSample(store: Store, sample: Sample): Promise<void> {
   }
   store.set({ busy: store.state.busy + 1 });
   try {
-    const entry = await withReference(await readSample(sample), sample);
+    const entry = await withReference(sample);
     const { entries } = store.state;
     if (!entries.some(({ id }) => id === entry.id)) store.set({ entries: [...entries, entry] });
     if (wanted === sample.id) store.set({ current: entry.id });

@@ -5,7 +5,7 @@ import type { Previewer } from '../src/index';
 import type { Shown, Surface } from './decode';
 import { NoDecoder } from './decode';
 import { choicesFor, familyOf, shortName } from './decoders';
-import { announce, byId, errorText, find, make, radios } from './dom';
+import { announce, byId, context2d, errorText, find, make, radios } from './dom';
 import { referenceOf, viewOf } from './entry';
 import { currentEntry, type Mode, type Reference, type State, type Store } from './state';
 
@@ -61,6 +61,7 @@ export function createStage(store: Store, onShown: (shown: Shown | undefined) =>
         preview.replaceWith(fresh);
         preview = fresh;
       }
+      if (kind !== previewer.backend && previewer.backend === 'cpu') context2d(preview);
       kind = previewer.backend;
       device = previewer.device;
       return preview;
@@ -107,7 +108,7 @@ export function createStage(store: Store, onShown: (shown: Shown | undefined) =>
 function draw(canvas: HTMLCanvasElement, image: ImageData): void {
   canvas.width = image.width;
   canvas.height = image.height;
-  canvas.getContext('2d')?.putImageData(image, 0, 0);
+  context2d(canvas)?.putImageData(image, 0, 0);
 }
 
 /** What is wrong with the picture, and where there is a way on, the button for it. */

@@ -2,7 +2,7 @@
 
 import { createPreviewer, linear } from '../src/index';
 import { choiceOf, familyOf } from './decoders';
-import { byId, make } from './dom';
+import { byId, context2d, make } from './dom';
 import { latentsOf, viewOf } from './entry';
 import { openSample, readSample } from './samples';
 import { currentEntry, type Entry, type Reference, type Sample, type State, type Store } from './state';
@@ -11,6 +11,7 @@ export function createStrips(store: Store): void {
   const samples = byId('samples-tiles', HTMLUListElement);
   const files = byId('files-tiles', HTMLUListElement);
   const tiles = new Map<string, Tile>();
+  let pictured = false;
 
   store.listen((state) => {
     const own = state.entries.filter(({ sample }) => !sample);
@@ -29,6 +30,11 @@ export function createStrips(store: Store): void {
       if (chosen && tile.button.ariaPressed !== 'true') reveal(tile.element);
       tile.button.ariaPressed = String(chosen);
       if (entry) void tile.draw(state, entry);
+    }
+    if (!pictured && state.current !== undefined) {
+      pictured = true;
+      for (const sample of state.samples)
+        whenIdle(async () => tiles.get(sample.id)?.draw(store.state, await readSample(sample)));
     }
   });
 
@@ -68,6 +74,7 @@ interface Tile {
 function createTile(title: string, detail: string, tooltip: string): Tile {
   const canvas = make('canvas', { width: 1, height: 1 });
   canvas.ariaHidden = 'true';
+  context2d(canvas);
   const button = make(
     'button',
     { type: 'button', className: 'tile', title: tooltip },
@@ -112,8 +119,6 @@ function sampleTile(store: Store, sample: Sample): Tile {
   const tile = createTile(title, `${familyLabel(sample.format)}${kind}`, `${sample.title}. ${sample.made}`);
   tile.button.dataset.sample = sample.id;
   tile.button.addEventListener('click', () => void openSample(store, sample));
-  // The files are small; the pictures of the tiles come when the page has nothing better to do.
-  whenIdle(async () => tile.draw(store.state, await readSample(sample)));
   return tile;
 }
 
@@ -123,6 +128,7 @@ const familyLabel = (id: string): string =>
     .replace('Stable Diffusion', 'SD')
     .replace('SD XL', 'SDXL');
 
+/** The sample files are small; their tiles get pictures when the page has nothing better to do. */
 function whenIdle(task: () => Promise<void>): void {
   const run = (): void => void task().catch(() => {});
   if ('requestIdleCallback' in globalThis) requestIdleCallback(run, { timeout: 2000 });
@@ -145,7 +151,7 @@ function waitingTile(store: Store, reference: Reference): Tile {
   if (canvas) {
     canvas.width = reference.image.width;
     canvas.height = reference.image.height;
-    canvas.getContext('2d')?.putImageData(reference.image, 0, 0);
+    context2d(canvas)?.putImageData(reference.image, 0, 0);
   }
   tile.button.title = 'Click to use it for what is shown';
   tile.button.addEventListener('click', () => {

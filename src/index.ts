@@ -11,14 +11,17 @@ export { vaeApprox } from './decoders/vae-approx';
 export { type ErrorCode, LatentPreviewError } from './errors';
 export type { Domain, LatentFormat, OutputActivation, Packing } from './formats/format';
 export { formats } from './formats/index';
+export type { Backend } from './gpu/device';
 export { type FormatGuess, guessFormats } from './guess';
 export {
   type GpuTensor,
   type LatentOptions,
   type Latents,
+  type LatentView,
   type Layout,
   latentsFromArray,
   latentsFromBuffer,
+  viewLatents,
 } from './latents';
 export {
   type LoadLatentsOptions,
@@ -28,5 +31,6 @@ export {
   type Progress,
   type Source,
 } from './load';
+export type { Filter } from './ops/resize';
 export { createPreviewer, type FrameOptions, type Previewer, type PreviewerOptions } from './previewer';
 export type { DType, Shape, Tensor } from './tensor';
