@@ -1,13 +1,16 @@
 // The same suite on every WebGPU implementation: each op's examples and whole decodes, the GPU against the CPU.
 // Dawn runs it in Node, Deno runs it through Naga, Chromium in a page. Must not import anything of Node's.
 
-import type { LatentFormat } from '../src/formats/format';
+import type { Decoder } from '../src/decoders/decoder';
+import type { Domain, LatentFormat } from '../src/formats/format';
 import { createPreviewer, type FrameOptions, latentsFromArray, latentsFromBuffer } from '../src/index';
 import type { Latents, Layout } from '../src/latents';
+import { domainMap } from '../src/latents';
 import { noise } from '../src/ops/examples';
 import { opExamples } from '../src/ops/index';
 import { type DType, numberToFloat16, type Tensor } from '../src/tensor';
-import { runLayer } from './run-layer';
+import { convFixtures } from './conv-fixtures';
+import { runLayer, runLayersOnGpu } from './run-layer';
 import { differingPictures, differingPlanes, tolerances } from './tolerances';
 
 export interface SuiteResult {
@@ -30,7 +33,7 @@ export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
 
 /** Each case answers with what is wrong, or undefined. */
 export function suiteCases(): { name: string; run: (device: GPUDevice) => Promise<string | undefined> }[] {
-  return [...kernelCases(), ...decodeCases()];
+  return [...kernelCases(), ...decodeCases(), ...convCases()];
 }
 
 function kernelCases() {
@@ -275,4 +278,52 @@ function decodeCases() {
       return wrong ?? (wrongInPlace ? `in the caller's buffer: ${wrongInPlace}` : undefined);
     },
   }));
+}
+
+/** Tiny nets of each conv architecture against PyTorch: layer by layer in float32, and the plan's picture. */
+function convCases() {
+  return convFixtures.flatMap((fixture) => {
+    const { name, format, domain, latents, inputShape, outputShape } = fixture;
+    const size = outputShape.slice(1);
+    return [
+      {
+        name: `kernels = PyTorch: ${name}`,
+        run: async (device: GPUDevice) => {
+          const decoder = fixture.decoder();
+          const input = intoDomain(latents, format, domain, decoder.domain);
+          const planes = await runLayersOnGpu(device, decoder.layers, inputShape.slice(1), input);
+          return differingPlanes(planes, fixture.expected(), size, tolerances.conv);
+        },
+      },
+      {
+        name: `plan = PyTorch: ${name}`,
+        run: async (device: GPUDevice) => {
+          const decoder = fixture.decoder();
+          const previewer = await createPreviewer({ format, decoder, device });
+          const picture = await previewer.toImageData(latentsFromArray(latents, { shape: inputShape, domain }));
+          previewer.destroy();
+          return differingPictures(picture, pictureOf(fixture.expected(), size, decoder));
+        },
+      },
+    ];
+  });
+}
+
+function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, to: Domain): Float32Array {
+  const map = domainMap(format, from, to, 1, 0);
+  const plane = latents.length / format.channels;
+  return latents.map((value, i) => value * map[Math.floor(i / plane) * 2]! + map[Math.floor(i / plane) * 2 + 1]!);
+}
+
+/** Planes in the decoder's range as the 8-bit picture they mean. */
+function pictureOf(planes: Float32Array, size: readonly number[], { output: { range } }: Decoder) {
+  const [channels, height, width] = size as [number, number, number];
+  const byte = (c: number, i: number): number => {
+    const value = (planes[c * width * height + i]! - range[0]) / (range[1] - range[0]);
+    return Math.round(Math.min(Math.max(value, 0), 1) * 255);
+  };
+  const data = Array.from({ length: width * height * 4 }, (_, k) =>
+    k % 4 < channels ? byte(k % 4, Math.floor(k / 4)) : 255,
+  );
+  return { width, height, data };
 }

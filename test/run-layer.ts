@@ -147,3 +147,20 @@ function pictureFrom(
   device.queue.writeTexture({ texture }, rgba, { bytesPerRow: width * 4 }, [width, height]);
   return texture;
 }
+
+/** A decoder's layers one by one on the GPU, float32 planes between them: (C, H, W) in, the last layer's planes out. */
+export async function runLayersOnGpu(
+  device: GPUDevice,
+  layers: readonly Layer[],
+  shape: readonly number[],
+  input: Float32Array,
+): Promise<Float32Array> {
+  const done: { planes: Float32Array; shape: readonly number[] }[] = [];
+  for (const [index, layer] of layers.entries()) {
+    const source = done[index - (layer.from ?? 1)] ?? { planes: input, shape };
+    const added = layer.add === undefined ? undefined : done[index - layer.add]!.planes;
+    const planes = await runLayer(device, layer, source.shape, source.planes, added);
+    done.push({ planes, shape: layer.outputShape(source.shape) });
+  }
+  return done.at(-1)!.planes;
+}

@@ -7,6 +7,7 @@ import { type Filter, resize } from '../ops/resize';
 import { pipelineOf } from './kernel';
 import { RecentMap } from './memory';
 import { checkPicture, compilePlan, createPicture, type Plan, type PlanOutput } from './plan';
+import type { ScheduleLimits } from './schedule';
 import type { LatentSource } from './source';
 import type { FrameData } from './upload';
 
@@ -40,12 +41,16 @@ export interface OutputSize {
   readonly filter: Filter;
 }
 
-/** @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost` */
+/**
+ * @param limits smaller buffers and slices than the device asks for, for tests
+ * @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`
+ */
 export async function createGpuDecoder(
   device: GPUDevice,
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
+  limits: Partial<ScheduleLimits> = {},
 ): Promise<GpuDecoder> {
   const lost = device.lost.then(({ message }) => {
     throw new LatentPreviewError(
@@ -54,7 +59,7 @@ export async function createGpuDecoder(
     );
   });
   lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
-  const plan = await Promise.race([compilePlan(device, channels, layers, output), lost]);
+  const plan = await Promise.race([compilePlan(device, channels, layers, output, limits), lost]);
   return new DeviceDecoder(device, plan, lost);
 }
 

@@ -111,7 +111,7 @@ function append(
   from: number,
   to: number,
   origin: Origin,
-  kept: Kept,
+  { keepFirst, keepCount, pictureRow }: Kept,
   pool: BufferPool,
   dispatches: Dispatch[],
 ): void {
@@ -144,7 +144,9 @@ function append(
       height: shapes[index][1],
       inputPlane: inside ? inputShape[1] * inputShape[2] : (origin.plane ?? inputShape[1] * inputShape[2]),
       inputOffset: inside ? 0 : origin.offset,
-      ...kept,
+      keepFirst,
+      keepCount,
+      pictureRow,
     });
     for (const [read, when] of lastRead) {
       const buffer = buffers.get(read);

@@ -66,6 +66,8 @@ export interface Wiring {
 
 /** One op with its parameters: an entry of a decoder's layer list. */
 export interface Layer extends Wiring {
+  /** What it was bound from: see {@link paramsOf}. */
+  readonly bound: { readonly op: unknown; readonly params: unknown };
   readonly name: string;
   readonly input: OpInput;
   readonly perPixel: boolean;
@@ -79,6 +81,7 @@ export interface Layer extends Wiring {
 /** Binds an op to its parameters. */
 export const layer = <P>(op: Op<P>, params: P, wiring: Wiring = {}): Layer => ({
   ...wiring,
+  bound: { op, params },
   name: op.name,
   input: op.input,
   perPixel: op.perPixel,
@@ -88,3 +91,7 @@ export const layer = <P>(op: Op<P>, params: P, wiring: Wiring = {}): Layer => ({
   reference: (input, shape, output, added) => op.reference(input, shape, params, output, added),
   kernel: (input, limits) => op.kernel(input, params, limits, wiring.add !== undefined),
 });
+
+/** The parameters of a layer of this op; undefined for a layer of another one. */
+export const paramsOf = <P>({ bound }: Layer, op: Op<P>): P | undefined =>
+  bound.op === op ? (bound.params as P) : undefined;

@@ -1,0 +1,162 @@
+// Conv decoders on Dawn: real weights against PyTorch, bands against the whole, progress, cancellation, memory.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it, vi } from 'vitest';
+import { readTensorFile } from '../src/files/index';
+import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
+import type { ScheduleLimits } from '../src/gpu/schedule';
+import { createPreviewer, latentsFromArray, loadWeights, taesd } from '../src/index';
+import { domainMap, viewLatents } from '../src/latents';
+import { noise } from '../src/ops/examples';
+import { outputScale } from '../src/output';
+import { type Tensor, toFloat32 } from '../src/tensor';
+import { type ConvFixture, convFixtures } from './conv-fixtures';
+import { runLayersOnGpu } from './run-layer';
+import { describeGpu, withDevice } from './setup/gpu';
+import { differingPictures, differingPlanes, tolerances } from './tolerances';
+
+const fixture = (name: string): ConvFixture => convFixtures.find((one) => one.name === name)!;
+
+/** A decoder of a fixture, and a function that decodes latents of any size with it. */
+async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, limits: Partial<ScheduleLimits>) {
+  const { channels, layers, output } = decoder();
+  const scale = { activation: output.activation, ...outputScale(output) };
+  const gpu: GpuDecoder = await createGpuDecoder(device, channels, layers, scale, limits);
+  const decode = (height: number, width: number, options = {}): Promise<Uint8ClampedArray> => {
+    const data = noise(channels * height * width, 5).map((value) => value * 2);
+    const view = viewLatents(latentsFromArray(data, { shape: [1, channels, height, width] }), format);
+    const map = domainMap(format, 'model', 'model', 1, 0);
+    const source = () => ({
+      ...gpu.upload({ dtype: 'float32', data, strides: view.strides }),
+      base: 0,
+      dtype: 'float32' as const,
+      view,
+      domainMap: map,
+    });
+    return gpu.readBack(source, { width: width * 8, height: height * 8, filter: 'nearest' }, options);
+  };
+  return { gpu, decode };
+}
+
+describeGpu('bands', () => {
+  for (const name of ['taesd', 'taef2'])
+    it(`${name}: bands are the whole picture, bit for bit`, () =>
+      withDevice(async (device) => {
+        const whole = await gpuDecoder(device, fixture(name), {});
+        const bands = await gpuDecoder(device, fixture(name), { bufferBytes: 120_000 });
+        for (const [height, width] of [
+          [41, 6],
+          [40, 3],
+        ] as const) {
+          const [expected, actual] = [await whole.decode(height, width), await bands.decode(height, width)];
+          const picture = (data: Uint8ClampedArray) => ({ width: width * 8, height: height * 8, data });
+          const exact = { maxSteps: 0, equalShare: 1 };
+          expect(differingPictures(picture(actual), picture(expected), exact)).toBeUndefined();
+          expect(new Set(expected).size).toBeGreaterThan(20);
+        }
+        whole.gpu.destroy();
+        bands.gpu.destroy();
+      }));
+});
+
+describeGpu('long decodes', () => {
+  it('report progress, and are the same picture in slices', () =>
+    withDevice(async (device) => {
+      const whole = await gpuDecoder(device, fixture('taesd'), {});
+      const sliced = await gpuDecoder(device, fixture('taesd'), { sliceWork: 200_000 });
+      const seen: number[] = [];
+      const expected = await whole.decode(6, 5);
+      const submit = vi.spyOn(device.queue, 'submit');
+      expect(await sliced.decode(6, 5, { onProgress: (fraction: number) => seen.push(fraction) })).toEqual(expected);
+      expect(submit.mock.calls.length).toBeGreaterThan(3);
+      expect(seen.at(-1)).toBe(1);
+      expect(seen).toEqual([...seen].sort((a, b) => a - b));
+      whole.gpu.destroy();
+      sliced.gpu.destroy();
+    }));
+
+  it('do not mix when several run at once', () =>
+    withDevice(async (device) => {
+      const { gpu, decode } = await gpuDecoder(device, fixture('taesd'), { sliceWork: 200_000 });
+      const sizes = [
+        [3, 4],
+        [5, 2],
+        [3, 4],
+        [2, 6],
+      ] as const;
+      const alone: Uint8ClampedArray[] = [];
+      for (const [height, width] of sizes) alone.push(await decode(height, width));
+      expect(await Promise.all(sizes.map(([height, width]) => decode(height, width)))).toEqual(alone);
+      gpu.destroy();
+    }));
+
+  it('stop when their signal aborts, with its reason, and the next one is right', () =>
+    withDevice(async (device) => {
+      const { gpu, decode } = await gpuDecoder(device, fixture('taesd'), { sliceWork: 200_000 });
+      const expected = await decode(5, 5);
+      const reason = new Error('superseded');
+      const controller = new AbortController();
+      const seen: number[] = [];
+      const onProgress = (fraction: number): void => {
+        seen.push(fraction);
+        controller.abort(reason);
+      };
+      await expect(decode(5, 5, { signal: controller.signal, onProgress })).rejects.toBe(reason);
+      expect(seen).toHaveLength(1);
+      await expect(decode(5, 5, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+      expect(await decode(5, 5)).toEqual(expected);
+      gpu.destroy();
+    }));
+
+  it('allocate nothing after the first frame of a size', () =>
+    withDevice(async (device) => {
+      const { decoder, format } = fixture('taef2');
+      const previewer = await createPreviewer({ format, decoder: decoder(), device });
+      const latents = latentsFromArray(noise(format.channels * 12, 1), { shape: [1, format.channels, 3, 4] });
+      await previewer.toImageData(latents);
+      const spies = (['createBuffer', 'createTexture', 'createBindGroup', 'createComputePipeline'] as const).map(
+        (name) => vi.spyOn(device, name),
+      );
+      await previewer.toImageData(latents);
+      for (const spy of spies) expect(spy).not.toHaveBeenCalled();
+      previewer.destroy();
+    }));
+});
+
+const shared = new URL('../../shared/fixtures/', import.meta.url);
+const present = existsSync(shared);
+if (!present) console.log('skipped: real TAESD weights on the GPU – ../shared is not there');
+const tensor = (path: string): Tensor =>
+  [...readTensorFile(new Uint8Array(readFileSync(new URL(path, shared)))).tensors.values()][0]!;
+const families = {
+  sd1: ['taesd', 'sd15'],
+  sdxl: ['taesdxl', 'sdxl'],
+  sd3: ['taesd3', 'sd3'],
+  flux1: ['taef1', 'flux'],
+  flux2: ['taef2', 'flux2'],
+} as const;
+
+describeGpu('real weights', () => {
+  describe.skipIf(!present)('against PyTorch', () => {
+    for (const [family, [file, format]] of Object.entries(families))
+      it(`${file} decodes 12×10 latents`, () =>
+        withDevice(async (device) => {
+          const decoder = taesd(
+            await loadWeights(readFileSync(new URL(`weights/${file}_decoder.safetensors`, shared))),
+          );
+          const input = tensor(`golden/${family}.z.npy`);
+          const expected = toFloat32(tensor(`golden/${family}.y.npy`));
+          const planes = await runLayersOnGpu(device, decoder.layers, input.shape.slice(1), toFloat32(input));
+          expect(differingPlanes(planes, expected, [3, 96, 80], tolerances.conv)).toBeUndefined();
+          const previewer = await createPreviewer({ format, decoder, device });
+          const picture = await previewer.toImageData(latentsFromArray(input.data, { shape: input.shape }));
+          const data = Array.from({ length: 96 * 80 * 4 }, (_, k) =>
+            k % 4 === 3
+              ? 255
+              : Math.round(Math.min(Math.max(expected[(k % 4) * 7680 + Math.floor(k / 4)]!, 0), 1) * 255),
+          );
+          expect(differingPictures(picture, { width: 80, height: 96, data })).toBeUndefined();
+          previewer.destroy();
+        }));
+  });
+});
