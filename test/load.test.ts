@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { dump } from 'npyjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LatentPreviewError, loadLatents, loadWeights, type Progress } from '../src/index';
+import { entry, safetensorsFile } from './files/build';
 
 const values = Float32Array.from({ length: 64 }, (_, i) => i / 8);
 const file = new Uint8Array(dump(values, [1, 4, 4, 4]));
@@ -79,6 +80,25 @@ describe('sources', () => {
     expect([latents.domain, latents.domainFrom, latents.format?.id]).toEqual(['vae', 'caller', 'sdxl']);
   });
   it('weights by name', async () => expect([...(await loadWeights(file)).keys()]).toEqual(['']));
+});
+
+describe('the domain that a ComfyUI .latent implies', () => {
+  const latent = (channels: number, marker: boolean): Uint8Array => {
+    const tensors = { latent_tensor: entry('F32', [1, channels, 1, 1], 0, channels * 4) };
+    const version = { latent_format_version_0: entry('F32', [0], 0, 0) };
+    return safetensorsFile(marker ? { ...version, ...tensors } : tensors, new Uint8Array(channels * 4));
+  };
+  const cases = [
+    ['raw, with the marker', latent(4, true), 'vae'],
+    ['as the sampler saw it, without the marker', latent(4, false), 'model'],
+    ['normalised, for FLUX.2', latent(128, true), 'model'],
+  ] as const;
+  for (const [name, bytes, domain] of cases)
+    it(name, async () => {
+      const latents = await loadLatents(bytes);
+      expect([latents.domain, latents.domainFrom]).toEqual([domain, 'file']);
+      expect((await loadLatents(bytes, { domain: 'vae' })).domainFrom).toBe('caller');
+    });
 });
 
 describe('progress and cancellation', () => {
