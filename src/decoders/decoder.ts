@@ -13,8 +13,8 @@ export interface Decoder {
   readonly domain: Domain;
   /** Output pixels per latent pixel and side. */
   readonly upscale: number;
-  /** In order. The first reads latents; the last leaves three planes (3, H, W) for `output`. */
+  /** In order. The first reads latents; the last leaves R, G, B, perhaps alpha: (3 or 4, H, W) for `output`. */
   readonly layers: readonly Layer[];
-  /** How the three planes become sRGB: the activation, and for `clamp` the range that becomes 0..1. */
+  /** How R, G, B become sRGB: the activation, and for `clamp` the range that becomes 0..1. */
   readonly output: { readonly activation: OutputActivation; readonly range: readonly [number, number] };
 }
