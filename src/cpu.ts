@@ -6,8 +6,8 @@ import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import type { LongWork } from './gpu/decode';
 import { domainMap, elementIndex, type Latents, type LatentView, selectFrame, viewLatents } from './latents';
-import { resize } from './ops/index';
-import type { Layer } from './ops/op';
+import { conv2d, resize } from './ops/index';
+import { type Layer, paramsOf } from './ops/op';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
 import { elementAt, type Shape, type Tensor, widenHalves } from './tensor';
@@ -30,6 +30,7 @@ export async function decodeOnCpu(
   decoder: Decoder,
   latents: Latents,
   format: LatentFormat,
+  run: LayerRunner | undefined,
   options: { item?: number; frame?: number } & LongWork,
 ): Promise<Picture> {
   const { tensor } = latents;
@@ -48,7 +49,7 @@ export async function decodeOnCpu(
     if (!sane) replaceInsane(part, map, view, first);
   };
 
-  if (decoder.layers.every((current) => current.perPixel)) {
+  if (!run) {
     const rgba = new Uint32Array(pixels);
     decodeInBands(decoder, view.channels, pixels, read, rgba);
     return { width: view.width, height: view.height, data: new Uint8ClampedArray(rgba.buffer) };
@@ -56,7 +57,7 @@ export async function decodeOnCpu(
   const input = new Float32Array(view.channels * pixels);
   for (const sane of [true, false]) {
     read(0, input, sane);
-    const { planes, shape } = await runLayers(decoder.layers, input, [view.channels, view.height, view.width], options);
+    const { planes, shape } = await run(input, [view.channels, view.height, view.width], options);
     const [, height, width] = shape;
     const rgba = new Uint32Array(height * width);
     if (writePixels(planes, height * width, decoder.output, rgba, 0, shape[0] === 4) || !sane)
@@ -95,14 +96,39 @@ function decodeInBands(
   }
 }
 
+// Milliseconds after which the page gets a turn.
+const longTurn = 30;
+
+/** Runs a decoder's layers over a whole picture, (C, H, W) in and out. */
+export type LayerRunner = (
+  input: Float32Array,
+  shape: Shape,
+  options: LongWork,
+) => Promise<{ planes: Float32Array; shape: Shape }>;
+
+/**
+ * What runs a decoder's layers on the CPU: WebAssembly SIMD, else (where a page's policy or an old browser forbids it)
+ * the references, some fifty times slower. Undefined for per-pixel decoders, which run in bands of their own.
+ */
+export async function createLayerRunner({ layers }: Decoder): Promise<LayerRunner | undefined> {
+  if (layers.every(({ perPixel }) => perPixel)) return undefined;
+  if (layers.some((current) => paramsOf(current, conv2d))) {
+    const { createConvRunner } = await import('./wasm/index');
+    const runner = await createConvRunner(layers);
+    if (runner) return (input, shape, options) => runner.run(input, shape, options);
+  }
+  return (input, shape, options) => runReferences(layers, input, shape, options);
+}
+
 /** Layers in their order, each reading and adding what its wiring says; the page gets a turn between them. */
-async function runLayers(
+async function runReferences(
   layers: readonly Layer[],
   input: Float32Array,
   shape: Shape,
   { signal, onProgress }: LongWork,
 ): Promise<{ planes: Float32Array; shape: Shape }> {
   const results: { planes: Float32Array; shape: Shape }[] = [];
+  let turn = performance.now();
   const lastRead = layers.map((_, index) => index);
   layers.forEach(({ from = 1, add }, index) => {
     if (index - from >= 0) lastRead[index - from] = index;
@@ -119,7 +145,9 @@ async function runLayers(
       if (when === index && k < index) delete results[k];
     });
     onProgress?.((index + 1) / layers.length);
+    if (performance.now() - turn < longTurn) continue;
     await new Promise((resolve) => setTimeout(resolve));
+    turn = performance.now();
   }
   return results[layers.length - 1];
 }

@@ -1,7 +1,7 @@
 // createPreviewer(): the whole flow on one page. Latents in, a picture out, on the GPU or on the CPU.
 
 import { type Canvas, canvasBlob, drawPicture, gpuContext, newCanvas, toImageData } from './canvas';
-import { decodeOnCpu, type Picture, resizeOnCpu } from './cpu';
+import { createLayerRunner, decodeOnCpu, type LayerRunner, type Picture, resizeOnCpu } from './cpu';
 import type { Decoder } from './decoders/decoder';
 import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
@@ -90,7 +90,7 @@ export async function createPreviewer({
       `previewer: decoder '${chosen.name}' takes ${chosen.channels} channels, format '${resolved.id}' has ${resolved.channels}`,
     );
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
-  if (!acquired) return new DecodingPreviewer(resolved, chosen);
+  if (!acquired) return new DecodingPreviewer(resolved, chosen, { run: await createLayerRunner(chosen) });
   const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
   // Loaded where there is a GPU to use: pages on the CPU path do not need the shaders.
   const { createGpuDecoder } = await import('./gpu/decode');
@@ -110,6 +110,8 @@ async function findDevice(backend: Backend, given?: GPUDevice): Promise<Acquired
   return undefined;
 }
 
+type OnGpu = AcquiredDevice & { readonly gpu: GpuDecoder };
+
 class DecodingPreviewer implements Previewer {
   readonly format: LatentFormat;
   readonly decoder: Decoder;
@@ -117,16 +119,20 @@ class DecodingPreviewer implements Previewer {
   readonly device: GPUDevice | undefined;
   readonly #gpu: GpuDecoder | undefined;
   readonly #ownsDevice: boolean;
+  /** On the CPU, what runs decoders that are not per pixel. */
+  readonly #run: LayerRunner | undefined;
   #bitmapCanvas: OffscreenCanvas | undefined;
   #destroyed = false;
 
-  constructor(format: LatentFormat, decoder: Decoder, on?: AcquiredDevice & { gpu: GpuDecoder }) {
+  constructor(format: LatentFormat, decoder: Decoder, on: OnGpu | { run: LayerRunner | undefined }) {
     this.format = format;
     this.decoder = decoder;
-    this.backend = on ? 'webgpu' : 'cpu';
-    this.device = on?.device;
-    this.#gpu = on?.gpu;
-    this.#ownsDevice = on?.owned ?? false;
+    const gpu = 'gpu' in on ? on : undefined;
+    this.backend = gpu ? 'webgpu' : 'cpu';
+    this.device = gpu?.device;
+    this.#gpu = gpu?.gpu;
+    this.#ownsDevice = gpu?.owned ?? false;
+    this.#run = 'run' in on ? on.run : undefined;
   }
 
   async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
@@ -198,7 +204,13 @@ class DecodingPreviewer implements Previewer {
     const gpu = this.#alive();
     const size = this.#outputSize(latents, options);
     const { width, height, filter } = size;
-    if (!gpu) return resizeOnCpu(await decodeOnCpu(this.decoder, latents, this.format, options), width, height, filter);
+    if (!gpu)
+      return resizeOnCpu(
+        await decodeOnCpu(this.decoder, latents, this.format, this.#run, options),
+        width,
+        height,
+        filter,
+      );
     const data = await gpu.readBack(() => this.#source(gpu, latents, options), size, options);
     return { width, height, data };
   }

@@ -1,7 +1,7 @@
 // Conv decoders on Dawn: real weights against PyTorch, bands against the whole, progress, cancellation, memory.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { readTensorFile } from '../src/files/index';
 import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
 import type { ScheduleLimits } from '../src/gpu/schedule';
@@ -12,10 +12,16 @@ import { outputScale } from '../src/output';
 import { type Tensor, toFloat32 } from '../src/tensor';
 import { type ConvFixture, convFixtures } from './conv-fixtures';
 import { runLayersOnGpu } from './run-layer';
-import { describeGpu, withDevice } from './setup/gpu';
+import { checked, describeGpu } from './setup/gpu';
 import { differingPictures, differingPlanes, tolerances } from './tolerances';
 
 const fixture = (name: string): ConvFixture => convFixtures.find((one) => one.name === name)!;
+
+// One device for all: its pipelines are compiled once, which takes a software adapter most of the time.
+const theDevice = await (await navigator.gpu.requestAdapter())?.requestDevice();
+afterAll(() => theDevice?.destroy());
+const withDevice = (run: (device: GPUDevice) => Promise<void>): Promise<void> =>
+  checked(theDevice!, () => run(theDevice!));
 
 /** A decoder of a fixture, and a function that decodes latents of any size with it. */
 async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, limits: Partial<ScheduleLimits>) {

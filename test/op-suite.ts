@@ -316,7 +316,7 @@ function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, t
 }
 
 /** Planes in the decoder's range as the 8-bit picture they mean. */
-function pictureOf(planes: Float32Array, size: readonly number[], { output: { range } }: Decoder) {
+export function pictureOf(planes: Float32Array, size: readonly number[], { output: { range } }: Decoder) {
   const [channels, height, width] = size as [number, number, number];
   const byte = (c: number, i: number): number => {
     const value = (planes[c * width * height + i]! - range[0]) / (range[1] - range[0]);

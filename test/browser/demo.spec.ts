@@ -216,18 +216,19 @@ test('saving all steps can be cancelled', async ({ page }) => {
   await expect(page.locator('#save-zip')).toBeEnabled();
 });
 
-test('the maps of a family can be ranked and chosen', async ({ page }) => {
+test('the decoders of a family can be ranked and chosen', async ({ page }) => {
   await openDemo(page, { query: '?sample=sdxl-coffee' });
-  await page.locator('#maps summary').click();
-  await expect(page.locator('#maps')).toHaveAttribute('data-state', 'measured');
-  const numbers = (await page.locator('#maps-rows td:nth-of-type(1)').allInnerTexts()).map(Number);
+  await page.locator('#ladder summary').click();
+  await expect(page.locator('#ladder')).toHaveAttribute('data-state', 'measured');
+  await page.locator('#ladder-order').getByText('best first').click();
+  const numbers = (await page.locator('#ladder .psnr').allInnerTexts()).map(Number);
   expect(numbers.length).toBeGreaterThanOrEqual(4);
   expect(numbers).toEqual([...numbers].sort((a, b) => b - a));
   await page.getByRole('button', { name: 'sdxl/sdnext' }).click();
   await shown(page);
   await expect(page.locator('#decoder')).toHaveValue('sdxl/sdnext');
-  const row = page.locator('#maps-rows tr[aria-current=true]');
-  await expect(page.locator('#psnr')).toHaveText(`${await row.locator('td').first().innerText()} dB`);
+  const rung = page.locator('#ladder .rung[aria-pressed=true]');
+  await expect(page.locator('#psnr')).toHaveText(`${await rung.locator('.psnr').innerText()} dB`);
 });
 
 for (const scheme of ['light', 'dark'] as const)
@@ -236,10 +237,10 @@ for (const scheme of ['light', 'dark'] as const)
     await openDemo(page, { query: '?sample=sdxl-astronaut-noising' });
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     expect(background).toBe(scheme === 'dark' ? 'rgb(22, 22, 22)' : 'rgb(244, 244, 244)');
-    await page.locator('#maps summary').click();
+    await page.locator('#ladder summary').click();
     await page.locator('#code summary').click();
     await give(page, 'drop', [{ name: 'noise.bin', bytes: new Uint8Array(4096).fill(7) }]);
-    await expect(page.locator('#maps')).toHaveAttribute('data-state', 'measured');
+    await expect(page.locator('#ladder')).toHaveAttribute('data-state', 'measured');
     expect(await violations(page)).toEqual([]);
     await page.keyboard.press('?');
     await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
