@@ -22,11 +22,29 @@ export interface Picture {
 // Channels × pixels of one band: small enough to stay in a core's cache between reading and writing.
 const bandElements = 16384;
 
-/**
- * Decodes one item and frame at the decoder's own size.
- * @throws LatentPreviewError `shape` where the latents lie in GPU memory or do not fit the format
- */
-export async function decodeOnCpu(
+export interface CpuDecoder {
+  /**
+   * Decodes one item and frame, resized where it is not of that size.
+   * @throws LatentPreviewError `shape` where the latents lie in GPU memory or do not fit the format
+   */
+  decode(
+    latents: Latents,
+    size: { width: number; height: number; filter: Filter },
+    options: { item?: number; frame?: number } & LongWork,
+  ): Promise<Picture>;
+}
+
+/** The CPU's counterpart of createGpuDecoder. */
+export async function createCpuDecoder(decoder: Decoder, format: LatentFormat): Promise<CpuDecoder> {
+  const run = await createLayerRunner(decoder);
+  return {
+    decode: async (latents, { width, height, filter }, options) =>
+      resizeOnCpu(await decodeOnCpu(decoder, latents, format, run, options), width, height, filter),
+  };
+}
+
+/** At the decoder's own size. */
+async function decodeOnCpu(
   decoder: Decoder,
   latents: Latents,
   format: LatentFormat,
@@ -100,7 +118,7 @@ function decodeInBands(
 const longTurn = 30;
 
 /** Runs a decoder's layers over a whole picture, (C, H, W) in and out. */
-export type LayerRunner = (
+type LayerRunner = (
   input: Float32Array,
   shape: Shape,
   options: LongWork,
@@ -110,7 +128,7 @@ export type LayerRunner = (
  * What runs a decoder's layers on the CPU: WebAssembly SIMD, else (where a page's policy or an old browser forbids it)
  * the references, some fifty times slower. Undefined for per-pixel decoders, which run in bands of their own.
  */
-export async function createLayerRunner({ layers }: Decoder): Promise<LayerRunner | undefined> {
+async function createLayerRunner({ layers }: Decoder): Promise<LayerRunner | undefined> {
   if (layers.every(({ perPixel }) => perPixel)) return undefined;
   if (layers.some((current) => paramsOf(current, conv2d))) {
     const { createConvRunner } = await import('./wasm/index');

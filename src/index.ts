@@ -1,18 +1,16 @@
 // The public API, in the order data flows through it. Exports only.
+// biome-ignore-all assist/source/organizeImports: the order is the point
 
-export { compareImages, type ImageComparison, type ImageDataLike } from './compare/index';
-export type { Decoder } from './decoders/decoder';
-export { decoderFromWeights } from './decoders/from-weights';
-export { linear } from './decoders/linear';
-export { type MlpOptions, mlp, type Weights, type WeightsJson } from './decoders/mlp';
-export { type PolynomialOptions, polynomial } from './decoders/polynomial';
-export { type TaesdOptions, taesd } from './decoders/taesd';
-export { vaeApprox } from './decoders/vae-approx';
-export { type ErrorCode, LatentPreviewError } from './errors';
-export type { Domain, LatentFormat, OutputActivation, Packing } from './formats/format';
-export { formats } from './formats/index';
-export type { Backend } from './gpu/device';
-export { type FormatGuess, guessFormats } from './guess';
+// Files and memory → latents
+export {
+  type LoadLatentsOptions,
+  type LoadOptions,
+  loadLatents,
+  loadWeights,
+  type Progress,
+  type Source,
+} from './load';
+export type { DType, Shape, Tensor } from './tensor';
 export {
   type GpuTensor,
   type LatentOptions,
@@ -23,14 +21,32 @@ export {
   latentsFromBuffer,
   viewLatents,
 } from './latents';
+
+// What the numbers mean
+export type { Domain, LatentFormat, OutputActivation, Packing } from './formats/format';
+export { formats } from './formats/index';
+export { type FormatGuess, guessFormats } from './guess';
+
+// What turns them into RGB
+export type { Decoder } from './decoders/decoder';
 export {
-  type LoadLatentsOptions,
-  type LoadOptions,
-  loadLatents,
-  loadWeights,
-  type Progress,
-  type Source,
-} from './load';
-export type { Filter } from './ops/resize';
+  decoderFromWeights,
+  linear,
+  type MlpOptions,
+  mlp,
+  type PolynomialOptions,
+  polynomial,
+  type TaesdOptions,
+  taesd,
+  vaeApprox,
+  type Weights,
+  type WeightsJson,
+} from './decoders/index';
+
+// Pictures, and how good they are
 export { createPreviewer, type FrameOptions, type Previewer, type PreviewerOptions } from './previewer';
-export type { DType, Shape, Tensor } from './tensor';
+export type { Backend } from './gpu/device';
+export type { Filter } from './ops/resize';
+export { compareImages, type ImageComparison, type ImageDataLike } from './compare/index';
+
+export { type ErrorCode, LatentPreviewError } from './errors';

@@ -1,11 +1,6 @@
 // From a decoder's three planes to 8-bit sRGB on the CPU: the other side of shaders/lib/picture-output.wgsl.
 
-import type { Decoder } from './decoders/decoder';
-
-/** Bring a clamp's range to 0..1: value × scale + offset. */
-export function outputScale({ range: [low, high] }: Decoder['output']): { scale: number; offset: number } {
-  return { scale: 1 / (high - low), offset: -low / (high - low) };
-}
+import { type Decoder, outputScale } from './decoders/decoder';
 
 /**
  * Activates `count` pixels of three planes (3, count), rounds half up and writes them into `rgba` from pixel

@@ -1,8 +1,8 @@
 // createPreviewer(): the whole flow on one page. Latents in, a picture out, on the GPU or on the CPU.
 
 import { type Canvas, canvasBlob, drawPicture, gpuContext, newCanvas, toImageData } from './canvas';
-import { createLayerRunner, decodeOnCpu, type LayerRunner, type Picture, resizeOnCpu } from './cpu';
-import type { Decoder } from './decoders/decoder';
+import type { CpuDecoder, Picture } from './cpu';
+import { type Decoder, outputScale } from './decoders/decoder';
 import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
@@ -13,7 +13,6 @@ import type { LatentSource } from './gpu/source';
 import { frameData } from './gpu/upload';
 import { domainMap, type Latents, selectFrame, viewLatents } from './latents';
 import type { Filter } from './ops/resize';
-import { outputScale } from './output';
 
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
@@ -90,9 +89,12 @@ export async function createPreviewer({
       `previewer: decoder '${chosen.name}' takes ${chosen.channels} channels, format '${resolved.id}' has ${resolved.channels}`,
     );
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
-  if (!acquired) return new DecodingPreviewer(resolved, chosen, { run: await createLayerRunner(chosen) });
+  // Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders.
+  if (!acquired) {
+    const { createCpuDecoder } = await import('./cpu');
+    return new DecodingPreviewer(resolved, chosen, { cpu: await createCpuDecoder(chosen, resolved) });
+  }
   const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
-  // Loaded where there is a GPU to use: pages on the CPU path do not need the shaders.
   const { createGpuDecoder } = await import('./gpu/decode');
   const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output);
   return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu });
@@ -110,36 +112,37 @@ async function findDevice(backend: Backend, given?: GPUDevice): Promise<Acquired
   return undefined;
 }
 
-type OnGpu = AcquiredDevice & { readonly gpu: GpuDecoder };
+interface OnGpu extends AcquiredDevice {
+  readonly gpu: GpuDecoder;
+}
+
+interface OnCpu {
+  readonly cpu: CpuDecoder;
+}
 
 class DecodingPreviewer implements Previewer {
   readonly format: LatentFormat;
   readonly decoder: Decoder;
   readonly backend: 'webgpu' | 'cpu';
   readonly device: GPUDevice | undefined;
-  readonly #gpu: GpuDecoder | undefined;
-  readonly #ownsDevice: boolean;
-  /** On the CPU, what runs decoders that are not per pixel. */
-  readonly #run: LayerRunner | undefined;
+  readonly #on: OnGpu | OnCpu;
   #bitmapCanvas: OffscreenCanvas | undefined;
   #destroyed = false;
 
-  constructor(format: LatentFormat, decoder: Decoder, on: OnGpu | { run: LayerRunner | undefined }) {
+  constructor(format: LatentFormat, decoder: Decoder, on: OnGpu | OnCpu) {
     this.format = format;
     this.decoder = decoder;
-    const gpu = 'gpu' in on ? on : undefined;
-    this.backend = gpu ? 'webgpu' : 'cpu';
-    this.device = gpu?.device;
-    this.#gpu = gpu?.gpu;
-    this.#ownsDevice = gpu?.owned ?? false;
-    this.#run = 'run' in on ? on.run : undefined;
+    this.#on = on;
+    this.backend = 'gpu' in on ? 'webgpu' : 'cpu';
+    this.device = 'gpu' in on ? on.device : undefined;
   }
 
   async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
-    const gpu = this.#alive();
-    if (gpu && this.device) {
+    const on = this.#alive();
+    if ('gpu' in on) {
+      const { gpu, device } = on;
       const size = this.#outputSize(latents, options);
-      const context = gpuContext(canvas, this.device, size.width, size.height);
+      const context = gpuContext(canvas, device, size.width, size.height);
       if (context)
         return gpu.decode(
           () => this.#source(gpu, latents, options),
@@ -161,7 +164,7 @@ class DecodingPreviewer implements Previewer {
 
   async toImageBitmap(latents: Latents, options: FrameOptions = {}): Promise<ImageBitmap> {
     // What takes several submits ends in another task than this one.
-    if (!this.#alive() || typeof OffscreenCanvas !== 'function' || this.decoder.upscale > 1)
+    if ('cpu' in this.#alive() || typeof OffscreenCanvas !== 'function' || this.decoder.upscale > 1)
       return createImageBitmap(toImageData(await this.#toPicture(latents, options)));
     // No read-back: the canvas hands its texture over. It must do so in the task that submitted.
     this.#bitmapCanvas ??= new OffscreenCanvas(1, 1);
@@ -183,36 +186,30 @@ class DecodingPreviewer implements Previewer {
   }
 
   record(encoder: GPUCommandEncoder, latents: Latents, options: FrameOptions = {}): GPUTexture {
-    const gpu = this.#alive();
-    if (!gpu)
+    const on = this.#alive();
+    if ('cpu' in on)
       throw new LatentPreviewError(
         'gpu-unavailable',
         'previewer: record() needs the GPU, this previewer decodes on the CPU; create it with your `device`',
       );
     const size = this.#outputSize(latents, options);
-    return gpu.record(encoder, this.#source(gpu, latents, options), size);
+    return on.gpu.record(encoder, this.#source(on.gpu, latents, options), size);
   }
 
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#gpu?.destroy();
-    if (this.#ownsDevice) this.device?.destroy();
+    if ('cpu' in this.#on) return;
+    this.#on.gpu.destroy();
+    if (this.#on.owned) this.#on.device.destroy();
   }
 
   async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
-    const gpu = this.#alive();
+    const on = this.#alive();
     const size = this.#outputSize(latents, options);
-    const { width, height, filter } = size;
-    if (!gpu)
-      return resizeOnCpu(
-        await decodeOnCpu(this.decoder, latents, this.format, this.#run, options),
-        width,
-        height,
-        filter,
-      );
-    const data = await gpu.readBack(() => this.#source(gpu, latents, options), size, options);
-    return { width, height, data };
+    if ('cpu' in on) return on.cpu.decode(latents, size, options);
+    const data = await on.gpu.readBack(() => this.#source(on.gpu, latents, options), size, options);
+    return { width: size.width, height: size.height, data };
   }
 
   /** Where the frame lies on the GPU; latents in CPU memory are uploaded first. */
@@ -248,8 +245,8 @@ class DecodingPreviewer implements Previewer {
     return { width: view.width * scale, height: view.height * scale, filter: resample };
   }
 
-  #alive(): GpuDecoder | undefined {
+  #alive(): OnGpu | OnCpu {
     if (this.#destroyed) throw new LatentPreviewError('gpu-lost', 'previewer: it was destroyed; create a new one');
-    return this.#gpu;
+    return this.#on;
   }
 }

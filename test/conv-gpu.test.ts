@@ -2,13 +2,13 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { outputScale } from '../src/decoders/decoder';
 import { readTensorFile } from '../src/files/index';
 import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
 import type { ScheduleLimits } from '../src/gpu/schedule';
 import { createPreviewer, latentsFromArray, loadWeights, taesd } from '../src/index';
 import { domainMap, viewLatents } from '../src/latents';
 import { noise } from '../src/ops/examples';
-import { outputScale } from '../src/output';
 import { type Tensor, toFloat32 } from '../src/tensor';
 import { type ConvFixture, convFixtures } from './conv-fixtures';
 import { runLayersOnGpu } from './run-layer';

@@ -37,7 +37,7 @@ export function suiteCases(): { name: string; run: (device: GPUDevice) => Promis
 }
 
 function kernelCases() {
-  return opExamples.map(({ layer, shape }, index) => ({
+  return opExamples().map(({ layer, shape }, index) => ({
     name: `kernel = reference: ${layer.name} (${shape.join(', ')}) #${index}`,
     run: async (device: GPUDevice) => {
       const [channels, height, width] = shape as [number, number, number];

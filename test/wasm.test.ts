@@ -8,6 +8,7 @@ import type { Decoder } from '../src/decoders/decoder';
 import { readTensorFile } from '../src/files/index';
 import { taesd } from '../src/index';
 import type { Conv2dParams } from '../src/ops/conv2d';
+import { conv2dExamples } from '../src/ops/conv2d';
 import { noise } from '../src/ops/examples';
 import { conv2d, groupNorm, layer, unpack } from '../src/ops/index';
 import type { Layer } from '../src/ops/op';
@@ -89,7 +90,7 @@ describe('the compiled module', () => {
 });
 
 describe('one convolution = its reference', () => {
-  conv2d.examples.forEach(({ shape, params, add }, index) => {
+  conv2dExamples().forEach(({ shape, params, add }, index) => {
     it(`example ${index}: ${params.inputs}→${params.outputs} ${params.size}×${params.size} on (${shape})`, async () => {
       // What is added is another convolution's output, of the same shape.
       const twin = { ...params, weight: noise(params.weight.length, 77), activation: 'none' as const };

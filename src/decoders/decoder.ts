@@ -18,3 +18,11 @@ export interface Decoder {
   /** How R, G, B become sRGB: the activation, and for `clamp` the range that becomes 0..1. */
   readonly output: { readonly activation: OutputActivation; readonly range: readonly [number, number] };
 }
+
+/** Bring a clamp's range to 0..1: value × scale + offset. */
+export function outputScale({ range: [low, high] }: Pick<Decoder['output'], 'range'>): {
+  scale: number;
+  offset: number;
+} {
+  return { scale: 1 / (high - low), offset: -low / (high - low) };
+}

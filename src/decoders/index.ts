@@ -2,7 +2,7 @@
 
 export { decoderFromWeights } from './from-weights';
 export { linear } from './linear';
-export { mlp } from './mlp';
-export { polynomial } from './polynomial';
+export { type MlpOptions, mlp, type Weights, type WeightsJson } from './mlp';
+export { type PolynomialOptions, polynomial } from './polynomial';
 export { type TaesdOptions, taesd } from './taesd';
 export { vaeApprox } from './vae-approx';

@@ -5,7 +5,7 @@ import { LatentPreviewError } from '../errors';
 import { formatShape } from '../tensor';
 import { pixelGrid } from './dispatch';
 import { noise } from './examples';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export interface Conv2dParams {
   readonly inputs: number;
@@ -96,22 +96,22 @@ export const conv2d: Op<Conv2dParams> = {
       weights: () => packWeights(params, inputChannelGroups, outputChannelGroups),
     };
   },
-
-  examples: [
-    { shape: [4, 8, 8], params: example(4, 8, 3) },
-    { shape: [8, 5, 7], params: example(8, 8, 3), add: true },
-    { shape: [3, 1, 1], params: example(3, 5, 3) },
-    { shape: [5, 1, 19], params: example(5, 3, 3, { activation: 'none' }) },
-    { shape: [16, 6, 5], params: example(16, 64, 3, { upscale: 2 }) },
-    { shape: [7, 3, 4], params: example(7, 9, 3, { upscale: 2, activation: 'none' }), add: true },
-    { shape: [64, 4, 9], params: example(64, 64, 3), add: true },
-    { shape: [64, 9, 4], params: example(64, 3, 3, { activation: 'none' }) },
-    { shape: [64, 3, 3], params: example(64, 256, 1, { activation: 'none' }) },
-    { shape: [4, 3, 5], params: example(4, 8, 7, { padding: 11, activation: 'leaky', upscale: 2 }) },
-    { shape: [8, 9, 11], params: example(8, 16, 5, { padding: 0, activation: 'leaky' }) },
-    { shape: [128, 2, 3], params: example(128, 4, 3) },
-  ],
 };
+
+export const conv2dExamples: Examples<Conv2dParams> = () => [
+  { shape: [4, 8, 8], params: example(4, 8, 3) },
+  { shape: [8, 5, 7], params: example(8, 8, 3), add: true },
+  { shape: [3, 1, 1], params: example(3, 5, 3) },
+  { shape: [5, 1, 19], params: example(5, 3, 3, { activation: 'none' }) },
+  { shape: [16, 6, 5], params: example(16, 64, 3, { upscale: 2 }) },
+  { shape: [7, 3, 4], params: example(7, 9, 3, { upscale: 2, activation: 'none' }), add: true },
+  { shape: [64, 4, 9], params: example(64, 64, 3), add: true },
+  { shape: [64, 9, 4], params: example(64, 3, 3, { activation: 'none' }) },
+  { shape: [64, 3, 3], params: example(64, 256, 1, { activation: 'none' }) },
+  { shape: [4, 3, 5], params: example(4, 8, 7, { padding: 11, activation: 'leaky', upscale: 2 }) },
+  { shape: [8, 9, 11], params: example(8, 16, 5, { padding: 0, activation: 'leaky' }) },
+  { shape: [128, 2, 3], params: example(128, 4, 3) },
+];
 
 /** As Op.reference asks, -Infinity must not come out of ReLU as 0. */
 function activate(value: number, activation: Conv2dParams['activation']): number {

@@ -4,7 +4,7 @@
 import { LatentPreviewError } from '../errors';
 import { formatShape } from '../tensor';
 import { noise } from './examples';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export interface GroupNormParams {
   readonly groups: number;
@@ -66,14 +66,14 @@ export const groupNorm: Op<GroupNormParams> = {
         Float32Array.from({ length: 2 * channels }, (_, k) => (k & 4 ? bias : weight)[(k >> 3) * 4 + (k & 3)]),
     };
   },
-
-  examples: [
-    { shape: [8, 5, 7], params: example(8, 2, 'relu') },
-    { shape: [256, 4, 3], params: example(256, 4, 'relu') },
-    { shape: [16, 1, 1], params: example(16, 4, 'none') },
-    { shape: [32, 37, 29], params: example(32, 4, 'relu') },
-  ],
 };
+
+export const groupNormExamples: Examples<GroupNormParams> = () => [
+  { shape: [8, 5, 7], params: example(8, 2, 'relu') },
+  { shape: [256, 4, 3], params: example(256, 4, 'relu') },
+  { shape: [16, 1, 1], params: example(16, 4, 'none') },
+  { shape: [32, 37, 29], params: example(32, 4, 'relu') },
+];
 
 function example(channels: number, groups: number, activation: GroupNormParams['activation']): GroupNormParams {
   return { groups, epsilon: 1e-5, weight: noise(channels, 3), bias: noise(channels, 4), activation };

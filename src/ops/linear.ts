@@ -4,7 +4,7 @@ import { LatentPreviewError } from '../errors';
 import { formatShape, type Shape } from '../tensor';
 import { pixelGrid } from './dispatch';
 import { noise } from './examples';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export interface LinearParams {
   /** (C, 3), row by row. */
@@ -44,17 +44,17 @@ export const linear: Op<LinearParams> = {
       weights: () => Float32Array.of(...bias, ...factors),
     };
   },
-
-  examples: [
-    { shape: [4, 8, 8], params: example(4) },
-    { shape: [4, 1, 1], params: example(4) },
-    { shape: [3, 37, 53], params: example(3) },
-    { shape: [16, 1, 67], params: example(16) },
-    { shape: [32, 67, 1], params: example(32) },
-    { shape: [127, 5, 3], params: example(127) },
-    { shape: [128, 4, 17], params: example(128) },
-  ],
 };
+
+export const linearExamples: Examples<LinearParams> = () => [
+  { shape: [4, 8, 8], params: example(4) },
+  { shape: [4, 1, 1], params: example(4) },
+  { shape: [3, 37, 53], params: example(3) },
+  { shape: [16, 1, 67], params: example(16) },
+  { shape: [32, 67, 1], params: example(32) },
+  { shape: [127, 5, 3], params: example(127) },
+  { shape: [128, 4, 17], params: example(128) },
+];
 
 function example(channels: number): LinearParams {
   return { factors: noise(channels * 3, channels), bias: Float32Array.of(0.25, -0.5, 0.125) };

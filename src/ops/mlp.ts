@@ -4,7 +4,7 @@ import { LatentPreviewError } from '../errors';
 import { lanesThatFit, pixelGrid } from './dispatch';
 import { noise } from './examples';
 import { threePlanes } from './linear';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export interface MlpLayer {
   readonly inputs: number;
@@ -73,16 +73,16 @@ export const mlp: Op<MlpParams> = {
       weights: () => packLayers(layers),
     };
   },
-
-  examples: [
-    { shape: [4, 8, 8], params: example([4, 12, 12, 3], 'silu') },
-    { shape: [4, 1, 1], params: example([4, 3], 'silu') },
-    { shape: [16, 5, 13], params: example([16, 24, 3], 'relu') },
-    { shape: [3, 1, 67], params: example([3, 7, 5, 9, 3], 'relu') },
-    { shape: [128, 3, 2], params: example([128, 200, 3], 'silu') },
-    { shape: [2, 2, 2], params: example([2, 1500, 3], 'relu') },
-  ],
 };
+
+export const mlpExamples: Examples<MlpParams> = () => [
+  { shape: [4, 8, 8], params: example([4, 12, 12, 3], 'silu') },
+  { shape: [4, 1, 1], params: example([4, 3], 'silu') },
+  { shape: [16, 5, 13], params: example([16, 24, 3], 'relu') },
+  { shape: [3, 1, 67], params: example([3, 7, 5, 9, 3], 'relu') },
+  { shape: [128, 3, 2], params: example([128, 200, 3], 'silu') },
+  { shape: [2, 2, 2], params: example([2, 1500, 3], 'relu') },
+];
 
 /** -Infinity must not come out of ReLU as 0: see Op.reference on non-finite inputs. */
 function activate(value: number, activation: MlpParams['activation']): number {

@@ -52,9 +52,13 @@ export interface Op<P> {
   reference(input: Float32Array, shape: Shape, params: P, output?: Float32Array, added?: Float32Array): Float32Array;
   /** @param adds whether the layer adds a tensor (Wiring) */
   kernel(input: Shape, params: P, limits: KernelLimits, adds: boolean): Kernel;
-  /** Odd sizes, one pixel, 1×N, many channels: these drive the tests on every WebGPU implementation. */
-  readonly examples: readonly { readonly shape: Shape; readonly params: P; readonly add?: boolean }[];
 }
+
+/**
+ * Odd sizes, one pixel, 1×N, many channels: these drive the tests on every WebGPU implementation. Beside the op, and a
+ * function, so that neither users' bundles nor their start pay for it.
+ */
+export type Examples<P> = () => readonly { readonly shape: Shape; readonly params: P; readonly add?: boolean }[];
 
 /** Where a layer stands among the others: a decoder is a list, and most layers read the one before. */
 export interface Wiring {

@@ -4,7 +4,7 @@ import { LatentPreviewError } from '../errors';
 import { lanesThatFit, pixelGrid } from './dispatch';
 import { noise } from './examples';
 import { threePlanes } from './linear';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export interface PolynomialParams {
   readonly channels: number;
@@ -63,19 +63,19 @@ export const polynomial: Op<PolynomialParams> = {
       weights: () => coefficients,
     };
   },
-
-  examples: [
-    { shape: [4, 8, 8], params: example(4, 2) },
-    { shape: [4, 9, 7], params: example(4, 3) },
-    { shape: [1, 1, 1], params: example(1, 3) },
-    { shape: [3, 1, 131], params: example(3, 3) },
-    { shape: [16, 5, 3], params: example(16, 2) },
-    { shape: [16, 3, 5], params: example(16, 3) },
-    { shape: [128, 2, 33], params: example(128, 2) },
-    // No more channels at degree 3: lavapipe ends an invocation after 65 535 loop turns, and this takes 47 904.
-    { shape: [64, 1, 2], params: example(64, 3) },
-  ],
 };
+
+export const polynomialExamples: Examples<PolynomialParams> = () => [
+  { shape: [4, 8, 8], params: example(4, 2) },
+  { shape: [4, 9, 7], params: example(4, 3) },
+  { shape: [1, 1, 1], params: example(1, 3) },
+  { shape: [3, 1, 131], params: example(3, 3) },
+  { shape: [16, 5, 3], params: example(16, 2) },
+  { shape: [16, 3, 5], params: example(16, 3) },
+  { shape: [128, 2, 33], params: example(128, 2) },
+  // No more channels at degree 3: lavapipe ends an invocation after 65 535 loop turns, and this takes 47 904.
+  { shape: [64, 1, 2], params: example(64, 3) },
+];
 
 function evaluate(z: Float64Array, degree: 2 | 3, coefficients: Float32Array, plane: number): number {
   let k = plane;

@@ -4,7 +4,7 @@
 import { LatentPreviewError } from '../errors';
 import { formatShape } from '../tensor';
 import { pixelGrid } from './dispatch';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export type Filter = 'nearest' | 'bilinear' | 'bicubic';
 
@@ -60,14 +60,15 @@ export const resize: Op<ResizeParams> = {
     const mode = { nearest: 0, bilinear: 1, bicubic: 2 }[filter];
     return { shader: 'resize', constants: { ...constants, mode, sharpness }, workgroups };
   },
+};
 
-  examples: (['nearest', 'bilinear', 'bicubic'] as const).flatMap((filter) => [
+export const resizeExamples: Examples<ResizeParams> = () =>
+  (['nearest', 'bilinear', 'bicubic'] as const).flatMap((filter) => [
     { shape: [3, 5, 7], params: { width: 56, height: 40, filter } },
     { shape: [3, 5, 7], params: { width: 17, height: 13, filter } },
     { shape: [3, 1, 1], params: { width: 3, height: 5, filter } },
     { shape: [3, 9, 4], params: { width: 3, height: 6, filter } },
-  ]),
-};
+  ]);
 
 /** For each output pixel along one axis, four input places and their weights. */
 function taps(from: number, to: number, filter: Filter): { places: Int32Array; weights: Float64Array } {

@@ -3,7 +3,7 @@
 import { pixelGrid } from './dispatch';
 import { noise } from './examples';
 import { threePlanes } from './linear';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export interface SmoothParams {
   /** 3×3, row by row; row 0 weighs the pixels above. */
@@ -42,12 +42,12 @@ export const smooth: Op<SmoothParams> = {
     const { constants, workgroups } = pixelGrid(width, height);
     return { shader: 'smooth', constants, workgroups, weights: () => matrix };
   },
-
-  examples: [
-    { shape: [3, 8, 8], params: { matrix: noise(9, 1) } },
-    { shape: [3, 1, 1], params: { matrix: noise(9, 2) } },
-    { shape: [3, 1, 35], params: { matrix: noise(9, 3) } },
-    { shape: [3, 19, 1], params: { matrix: noise(9, 4) } },
-    { shape: [3, 37, 53], params: { matrix: noise(9, 5) } },
-  ],
 };
+
+export const smoothExamples: Examples<SmoothParams> = () => [
+  { shape: [3, 8, 8], params: { matrix: noise(9, 1) } },
+  { shape: [3, 1, 1], params: { matrix: noise(9, 2) } },
+  { shape: [3, 1, 35], params: { matrix: noise(9, 3) } },
+  { shape: [3, 19, 1], params: { matrix: noise(9, 4) } },
+  { shape: [3, 37, 53], params: { matrix: noise(9, 5) } },
+];

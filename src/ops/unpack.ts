@@ -4,7 +4,7 @@
 import { LatentPreviewError } from '../errors';
 import { formatShape } from '../tensor';
 import { pixelGrid } from './dispatch';
-import type { Op } from './op';
+import type { Examples, Op } from './op';
 
 export interface UnpackParams {
   readonly channels: number;
@@ -35,11 +35,11 @@ export const unpack: Op<UnpackParams> = {
     const { constants, workgroups } = pixelGrid(width, height);
     return { shader: 'unpack', constants: { ...constants, channels, softClamp: clamp ? 1 : 0 }, workgroups };
   },
-
-  examples: [
-    { shape: [4, 8, 8], params: { channels: 4, clamp: true } },
-    { shape: [3, 1, 1], params: { channels: 3, clamp: true } },
-    { shape: [16, 5, 37], params: { channels: 16, clamp: false } },
-    { shape: [33, 3, 2], params: { channels: 33, clamp: true } },
-  ],
 };
+
+export const unpackExamples: Examples<UnpackParams> = () => [
+  { shape: [4, 8, 8], params: { channels: 4, clamp: true } },
+  { shape: [3, 1, 1], params: { channels: 3, clamp: true } },
+  { shape: [16, 5, 37], params: { channels: 16, clamp: false } },
+  { shape: [33, 3, 2], params: { channels: 33, clamp: true } },
+];
