@@ -126,7 +126,7 @@ type LayerRunner = (
 
 /**
  * What runs a decoder's layers on the CPU: WebAssembly SIMD, else (where a page's policy or an old browser forbids it)
- * the references, some fifty times slower. Undefined for per-pixel decoders, which run in bands of their own.
+ * the references, far slower. Undefined for per-pixel decoders, which run in bands of their own.
  */
 async function createLayerRunner({ layers }: Decoder): Promise<LayerRunner | undefined> {
   if (layers.every(({ perPixel }) => perPixel)) return undefined;
