@@ -1,10 +1,13 @@
-// The decode loop: whenever something that the picture depends on changes, decode and show. One at a time, newest wins.
+// The decode loop: whenever something that the picture depends on changes, decode and show. One at a time, newest wins:
+// it aborts an older one that takes long.
 
 import { type FrameOptions, LatentPreviewError, type Latents, type Previewer } from '../src/index';
-import { choiceOf, type DecoderChoice, familyOf } from './decoders';
+import { choiceOf, choicesFor, type DecoderChoice, familyOf, isLong } from './decoders';
+import { context2d } from './dom';
 import { fileOf, latentsOf } from './entry';
+import { atSize, type Pictures } from './pictures';
 import type { Previewers } from './previewers';
-import { currentEntry, type Entry, type State, type Store } from './state';
+import { type Backend, currentEntry, type Entry, type State, type Store } from './state';
 
 /** Everything one picture depends on. */
 export interface Frame {
@@ -12,18 +15,23 @@ export interface Frame {
   readonly choice: DecoderChoice;
   readonly latents: Latents;
   readonly options: FrameOptions;
+  /** As it was asked for; where it ran is another matter. */
+  readonly backend: Backend;
 }
 
 export interface Shown extends Frame {
-  readonly previewer: Previewer;
-  /** Milliseconds, the median of the last decodes of this kind. */
+  readonly ranOn: Previewer['backend'];
+  /** Of quick decodes the median of the last ones of this kind, of long ones that of the one there was. */
   readonly milliseconds: number;
 }
 
 export interface Surface {
-  /** A canvas that this previewer can draw on. */
-  canvas(previewer: Previewer): HTMLCanvasElement;
+  /** A canvas for a context of this kind, which shows nothing yet where it is another than before. */
+  canvas(kind: Previewer['backend'], device?: GPUDevice): HTMLCanvasElement;
   decoding(): void;
+  /** A decode that takes long has begun, by a decoder of this name. */
+  waiting(name: string, cancel: () => void): void;
+  progress(fraction: number): void;
   shown(shown: Shown): void;
   failed(error: unknown): void;
 }
@@ -34,24 +42,33 @@ export function frameOf(state: State, entry: Entry | undefined = currentEntry(st
   if (!entry || !choice) return undefined;
   const { item, frame } = entry.position;
   const options = { item, frame, size: state.size, resample: state.filter };
-  return { entry, choice, latents: latentsOf(entry), options };
+  return { entry, choice, latents: latentsOf(entry), options, backend: state.backend };
 }
 
-export function startDecoding(store: Store, previewers: Previewers, surface: Surface): void {
-  let shown: readonly unknown[] = [];
+export function startDecoding(store: Store, previewers: Previewers, pictures: Pictures, surface: Surface): void {
+  let asked: Dependencies = { what: [], where: [] };
   let wanted = 0;
   let running = false;
+  let long: AbortController | undefined;
+  let shown: { readonly entry: Entry; readonly state: State } | undefined;
   let timings: { key: string; times: number[] } = { key: '', times: [] };
 
   store.listen((state) => {
-    const asked = dependencies(state);
-    if (asked.length === shown.length && asked.every((value, index) => value === shown[index])) return;
-    shown = asked;
-    if (!currentEntry(state)) return;
+    const now = dependencies(state);
+    const moved = !same(now.where, asked.where);
+    const changed = !same(now.what, asked.what);
+    if (!moved && !changed) return;
+    asked = now;
+    // While a sequence plays, the steps would abort each other for ever.
+    if (changed || !state.playing) long?.abort();
+    if (currentEntry(state)) ask();
+  });
+
+  function ask(): void {
     wanted++;
     surface.decoding();
     if (!running) void run();
-  });
+  }
 
   async function run(): Promise<void> {
     running = true;
@@ -60,6 +77,7 @@ export function startDecoding(store: Store, previewers: Previewers, surface: Sur
       try {
         await decode(() => serial !== wanted);
       } catch (error) {
+        if (error instanceof Cancelled) goBack();
         if (serial === wanted) surface.failed(error);
       }
       done = serial;
@@ -74,23 +92,72 @@ export function startDecoding(store: Store, previewers: Previewers, surface: Sur
     const frame = frameOf(state, entry);
     if (!frame) throw new NoDecoder(entry);
     try {
-      const previewer = await previewers.get(frame.choice, state.backend);
-      if (superseded()) return;
-      const canvas = surface.canvas(previewer);
-      const key = [previewer.backend, frame.choice.id, state.size, state.filter, fileOf(entry).name].join('|');
-      if (timings.key !== key) timings = { key, times: [] };
-      // The first decode of a kind also compiles; two more make the median that of the work alone.
-      do timings.times.push(await timed(previewer, frame, canvas));
-      while (timings.times.length < 3 && sum(timings.times) < 400 && !superseded() && !state.playing);
-      timings.times.splice(0, timings.times.length - 9);
-      if (!superseded() || state.playing) surface.shown({ ...frame, previewer, milliseconds: median(timings.times) });
+      const result = await (isLong(frame.choice) ? decodeLong(frame) : decodeQuick(frame, superseded));
+      if (!result || (superseded() && !state.playing)) return;
+      shown = { entry, state };
+      surface.shown({ ...frame, ...result });
     } catch (error) {
       if (retried || !(error instanceof LatentPreviewError) || error.code !== 'gpu-lost') throw error;
       previewers.reset();
       await decode(superseded, true);
     }
   }
+
+  async function decodeQuick(frame: Frame, superseded: () => boolean): Promise<Result | undefined> {
+    const { choice, backend, options, entry } = frame;
+    const previewer = await previewers.get(choice, backend);
+    if (superseded()) return undefined;
+    const canvas = surface.canvas(previewer.backend, previewer.device);
+    const key = [previewer.backend, choice.id, options.size, options.resample, fileOf(entry).name].join('|');
+    if (timings.key !== key) timings = { key, times: [] };
+    // The first decode of a kind also compiles; two more make the median that of the work alone.
+    do timings.times.push(await timed(previewer, frame, canvas));
+    while (timings.times.length < 3 && sum(timings.times) < 400 && !superseded() && !store.state.playing);
+    timings.times.splice(0, timings.times.length - 9);
+    return { ranOn: previewer.backend, milliseconds: median(timings.times) };
+  }
+
+  /** The picture before it stays on the canvas until this one is there. */
+  async function decodeLong(frame: Frame): Promise<Result> {
+    const abort = new AbortController();
+    long = abort;
+    surface.waiting(frame.choice.label, () => abort.abort(new Cancelled(ask)));
+    try {
+      const onProgress = (fraction: number): void => {
+        if (!abort.signal.aborted) surface.progress(fraction);
+      };
+      const picture = await pictures.get(frame, { signal: abort.signal, onProgress });
+      const image = await atSize(picture.image, frame);
+      abort.signal.throwIfAborted();
+      const canvas = surface.canvas('cpu');
+      canvas.width = image.width;
+      canvas.height = image.height;
+      context2d(canvas)?.putImageData(image, 0, 0);
+      return { ranOn: picture.ranOn, milliseconds: picture.milliseconds };
+    } finally {
+      long = undefined;
+    }
+  }
+
+  /** To the settings of the picture that is still on show, else to the family's own table. */
+  function goBack(): void {
+    const { state } = store;
+    const entry = currentEntry(state);
+    if (!entry) return;
+    if (shown?.entry.id === entry.id) {
+      const { format, decoder, domain, layout, grid, position } = shown.entry;
+      const { size, filter, backend } = shown.state;
+      const back = { ...entry, ...{ format, decoder, domain, layout, grid, position } };
+      const entries = state.entries.map((one) => (one === entry ? back : one));
+      store.set({ entries, size, filter, backend, playing: false });
+      return;
+    }
+    const quick = choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'table');
+    if (quick) store.setEntry(entry.id, { decoder: quick.id });
+  }
 }
+
+type Result = Pick<Shown, 'ranOn' | 'milliseconds'>;
 
 /** Thrown where a family has no table under a permissive licence and the user has not chosen another. */
 export class NoDecoder extends Error {
@@ -99,15 +166,35 @@ export class NoDecoder extends Error {
   }
 }
 
-/** What the picture depends on; compared by identity. */
-function dependencies(state: State): readonly unknown[] {
-  const entry = currentEntry(state);
-  if (!entry) return [];
-  const { file, item, frame } = entry.position;
-  const latents = fileOf(entry).latents;
-  const read = [entry.format, entry.decoder, entry.domain, entry.layout, entry.grid];
-  return [entry.id, latents, file, item, frame, ...read, state.size, state.filter, state.backend];
+/** Thrown where the user cancelled; shown where there is no picture to go back to. */
+export class Cancelled extends Error {
+  readonly again: () => void;
+
+  constructor(again: () => void) {
+    super('Decoding was cancelled.');
+    this.again = again;
+  }
 }
+
+/** What the picture depends on, compared by identity; where in a sequence apart from the rest. */
+interface Dependencies {
+  readonly what: readonly unknown[];
+  readonly where: readonly unknown[];
+}
+
+function dependencies(state: State): Dependencies {
+  const entry = currentEntry(state);
+  if (!entry) return { what: [], where: [] };
+  const { file, item, frame } = entry.position;
+  const read = [entry.format, entry.decoder, entry.domain, entry.layout, entry.grid];
+  return {
+    what: [entry.id, ...read, state.size, state.filter, state.backend],
+    where: [fileOf(entry).latents, file, item, frame],
+  };
+}
+
+const same = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((value, index) => value === b[index]);
 
 /** Until the pixels are there: the queue's end on a GPU, the call's own on the CPU. */
 async function timed(previewer: Previewer, { latents, options }: Frame, canvas: HTMLCanvasElement): Promise<number> {
@@ -119,7 +206,7 @@ async function timed(previewer: Previewer, { latents, options }: Frame, canvas: 
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

@@ -1,9 +1,11 @@
 // Which decoders a family of latents has: its published tables, the opt-in ones with their licence, and those that the
 // user dropped onto the page.
 
+import { weightsKind } from '../src/decoders/weights-kind';
 import { copyleftFormats } from '../src/formats/copyleft/index';
 import {
   type Decoder,
+  decoderFromWeights,
   formats,
   type LatentFormat,
   loadWeights,
@@ -21,6 +23,7 @@ export interface DecoderChoice {
   readonly format: LatentFormat;
   /** Undefined: the format's own table. */
   readonly decoder?: Decoder;
+  readonly imported?: ImportedDecoder;
   /** True where another choice has the same table. */
   readonly duplicate: boolean;
 }
@@ -36,12 +39,13 @@ export const shortName = ({ name }: LatentFormat): string => name.replace(/ \(.*
 export function choicesFor(family: LatentFormat, imported: readonly ImportedDecoder[]): readonly DecoderChoice[] {
   const own = imported
     .filter(({ decoder }) => decoder.channels === family.channels)
-    .map(({ id, decoder }) => ({
-      id,
-      label: decoder.name,
+    .map((one) => ({
+      id: one.id,
+      label: one.decoder.name,
       group: 'own' as const,
       format: family,
-      decoder,
+      decoder: one.decoder,
+      imported: one,
       duplicate: false,
     }));
   const tables = [...Object.values(formats), ...Object.values(copyleftFormats)].filter(
@@ -64,26 +68,42 @@ export function choicesFor(family: LatentFormat, imported: readonly ImportedDeco
 export const choiceOf = ({ decoders }: State, entry: Entry): DecoderChoice | undefined =>
   choicesFor(familyOf(entry.format), decoders).find(({ id }) => id === entry.decoder);
 
-/**
- * A decoder from a file: an MLP's state dict (.safetensors, or JSON of nested arrays), or JSON of polynomial
- * coefficients `{ channels, degree, coefficients }`. Undefined where the file is neither.
- */
-export async function readDecoder(name: string, blob: Blob): Promise<ImportedDecoder | undefined> {
-  const decoder = (await fromStateDict(blob)) ?? (await fromJson(blob));
-  return decoder && { id: newId('decoder'), decoder: { ...decoder, name: `${decoder.name} · ${name}` } };
+/** Decoders whose pixels depend on each other: nets of convolutions, thousands of times the work of a table. */
+export const isLong = ({ decoder }: DecoderChoice): boolean => decoder?.layers.some((one) => !one.perPixel) ?? false;
+
+/** Where a decoder stands on the ladder: tables, polynomials, perceptrons, then nets by how much they enlarge. */
+export function rungOf(choice: DecoderChoice): number {
+  const { decoder } = choice;
+  if (!decoder) return 0;
+  if (isLong(choice)) return 10 + decoder.upscale;
+  return decoder.layers.some(({ name }) => name === 'mlp') ? 2 : 1;
 }
 
-async function fromStateDict(blob: Blob): Promise<Decoder | undefined> {
+type Read = Pick<ImportedDecoder, 'decoder' | 'read'>;
+
+/**
+ * A decoder from a file: a state dict (.safetensors) of the TAESD family, A1111's VAEApprox or an MLP, an MLP as JSON of
+ * nested arrays, or JSON of polynomial coefficients `{ channels, degree, coefficients }`. Undefined where the file is none.
+ * @throws LatentPreviewError `weights` where it is one that does not work
+ */
+export async function readDecoder(name: string, blob: Blob): Promise<ImportedDecoder | undefined> {
+  const found = (await fromStateDict(blob)) ?? (await fromJson(blob));
+  const decoder = found && { ...found.decoder, name: `${name} · ${found.decoder.name}` };
+  return decoder && { id: newId('decoder'), file: name, decoder, read: found.read };
+}
+
+async function fromStateDict(blob: Blob): Promise<Read | undefined> {
   const weights = await loadWeights(blob).catch(() => undefined);
   if (!weights) return undefined;
+  if (weightsKind(weights) !== 'other') return { decoder: decoderFromWeights(weights), read: 'decoderFromWeights' };
   const layers = [...weights].every(
     ([key, { shape }]) =>
       (key.endsWith('.weight') && shape.length === 2) || (key.endsWith('.bias') && shape.length === 1),
   );
-  return layers ? mlp(weights) : undefined;
+  return layers ? { decoder: mlp(weights), read: 'mlp' } : undefined;
 }
 
-async function fromJson(blob: Blob): Promise<Decoder | undefined> {
+async function fromJson(blob: Blob): Promise<Read | undefined> {
   // Coefficients are small; a large file that begins with a brace is something else.
   if (blob.size > 4e6 || !/^\s*\{/.test(await blob.slice(0, 64).text())) return undefined;
   const value: unknown = await blob
@@ -91,6 +111,7 @@ async function fromJson(blob: Blob): Promise<Decoder | undefined> {
     .then(JSON.parse)
     .catch(() => undefined);
   if (typeof value !== 'object' || value === null) return undefined;
-  if ('coefficients' in value) return polynomial(value as PolynomialOptions);
-  return Object.keys(value).some((key) => key.endsWith('.weight')) ? mlp(value as WeightsJson) : undefined;
+  if ('coefficients' in value) return { decoder: polynomial(value as PolynomialOptions), read: 'polynomial' };
+  if (!Object.keys(value).some((key) => key.endsWith('.weight'))) return undefined;
+  return { decoder: mlp(value as WeightsJson), read: 'mlp' };
 }

@@ -73,4 +73,11 @@ export function announce(text: string): void {
   byId('status', HTMLParagraphElement).textContent = text;
 }
 
+/** Milliseconds for people. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 0.1) return '< 0.1 ms';
+  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 2 : 1)} s`;
+  return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
+}
+
 export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));

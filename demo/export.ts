@@ -1,18 +1,18 @@
 // Saving what is shown: one PNG, or every step of the sequence as a ZIP of PNGs.
 
-import { type Frame, frameOf } from './decode';
+import { frameOf } from './decode';
 import { choiceOf } from './decoders';
 import { announce, byId, errorText, make } from './dom';
 import { playedAxis } from './entry';
 import { stem } from './match';
-import type { Previewers } from './previewers';
-import { currentEntry, type Entry, type State, type Store } from './state';
+import type { Pictures } from './pictures';
+import { currentEntry, type Entry, type Store } from './state';
 
 export interface Exports {
   png(): Promise<void>;
 }
 
-export function createExports(store: Store, previewers: Previewers): Exports {
+export function createExports(store: Store, pictures: Pictures): Exports {
   const zip = byId('save-zip', HTMLButtonElement);
   const saving = byId('saving', HTMLElement);
   const progress = byId('saving-progress', HTMLProgressElement);
@@ -28,16 +28,12 @@ export function createExports(store: Store, previewers: Previewers): Exports {
       button.disabled = abort !== undefined || !entry || !choiceOf(state, entry);
   });
 
-  async function encode({ choice, latents, options }: Frame, backend: State['backend']): Promise<Blob> {
-    return (await previewers.get(choice, backend)).toBlob(latents, options);
-  }
-
   async function png(): Promise<void> {
     const frame = frameOf(store.state);
     if (!frame) return;
     try {
       const name = `${baseName(frame.entry)}.png`;
-      save(await encode(frame, store.state.backend), name);
+      save(await pictures.png(frame), name);
       announce(`saved ${name}`);
     } catch (error) {
       announce(errorText(error));
@@ -66,7 +62,7 @@ export function createExports(store: Store, previewers: Previewers): Exports {
         const frame = frameOf(state, place);
         if (!frame) throw new Error('export: the format has no decoder');
         const name = `${baseName(from)}.${String(step + 1).padStart(digits, '0')}.png`;
-        yield { name, input: await encode(frame, state.backend), lastModified: new Date() };
+        yield { name, input: await pictures.png(frame, { signal, background: true }), lastModified: new Date() };
       }
     }
     try {

@@ -23,7 +23,7 @@ export async function readFiles(files: readonly File[]): Promise<Opened> {
   for (const result of results)
     if ('latents' in result) latents.push(result);
     else if ('image' in result) references.push(result);
-    else if ('decoder' in result) decoders.push(result);
+    else if ('read' in result) decoders.push(result);
     else problems.push(result);
   return { latents, references, decoders, problems };
 }

@@ -146,8 +146,12 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
   );
   const choice = choiceOf(state, entry);
   const { source, suspect } = choice?.format ?? {};
+  const upscale = choice?.decoder?.upscale ?? 1;
+  const own = byId('size-own', HTMLElement);
+  own.textContent = upscale > 1 ? 'decoder’s' : 'latent';
+  own.title = upscale > 1 ? `${upscale}×${upscale} pixels per latent pixel` : 'One pixel per latent pixel';
   const text = choice?.decoder
-    ? 'Your own decoder.'
+    ? `Your own decoder${upscale > 1 ? `: ${upscale}×${upscale} pixels from each latent pixel` : ''}.`
     : source
       ? `From ${source.repo}, ${source.licence}.${suspect ? ` Suspect: ${suspect}` : ''}`
       : 'Nobody has published a map for this format under a permissive licence.';

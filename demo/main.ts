@@ -8,9 +8,10 @@ import { createExports } from './export';
 import { problem } from './files';
 import { createInspector } from './inspector';
 import { createKeys } from './keys';
-import { createMaps } from './maps';
+import { createLadder } from './ladder';
 import { createMetrics, type Metrics } from './metrics';
 import { openFiles } from './open';
+import { createPictures } from './pictures';
 import { createPlayer } from './player';
 import { createPreviewers, describeGpu } from './previewers';
 import { createProblems } from './problems';
@@ -19,7 +20,7 @@ import { loadSamples, openSample } from './samples';
 import { createSnippet } from './snippet';
 import { createStage } from './stage';
 import { type Backend, createStore, currentEntry, type Sample } from './state';
-import { createStrips } from './strips';
+import { createStrips, type Strips } from './strips';
 import { createTestHook } from './test-hook';
 
 const parameters = new URLSearchParams(location.search);
@@ -38,41 +39,45 @@ const store = createStore({
   amplify: 4,
   size: 'image',
   filter: 'bilinear',
+  order: 'ladder',
   playing: false,
   fps: 8,
   busy: 1,
 });
 
 const previewers = createPreviewers();
+const pictures = createPictures(previewers);
 const compare = createCompare();
 const backend = byId('backend', HTMLSelectElement);
 const main = byId('main', HTMLElement);
-let runsOn: Shown['previewer']['backend'] | undefined;
+let runsOn: Shown['ranOn'] | undefined;
 let gpu = { available: true, software: false, text: '' };
 
 // The order in which these hear of changes: the sequence first, as it may pause or play; then the picture; then controls.
 const player = createPlayer(store);
 let metrics: Metrics;
+let strips: Strips;
 const stage = createStage(store, (shown) => {
   if (!shown) return metrics.clear();
-  if (runsOn !== shown.previewer.backend) {
-    runsOn = shown.previewer.backend;
+  if (runsOn !== shown.ranOn) {
+    runsOn = shown.ranOn;
     showBackends();
   }
   metrics.measure(shown);
+  strips.shown(shown);
 });
-startDecoding(store, previewers, stage);
-metrics = createMetrics(store, compare, (image) => stage.difference(image));
+startDecoding(store, previewers, pictures, stage);
+metrics = createMetrics(store, pictures, compare, (image) => stage.difference(image));
 createInspector(store);
 createReferences(store);
 createProblems(store);
-createStrips(store);
-createMaps(store, compare);
+strips = createStrips(store, pictures);
+createLadder(store, pictures, compare);
 createSnippet(store);
-const exports = createExports(store, previewers);
+const exports = createExports(store, pictures);
 const { pick } = connectDrop((files) => void openFiles(store, files));
 createKeys(store, player, exports, pick);
-createTestHook(store, previewers);
+createTestHook(store, pictures);
 
 store.listen((state, before) => {
   main.ariaBusy = String(state.busy > 0);

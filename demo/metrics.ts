@@ -3,8 +3,10 @@
 import type { Compare } from './compare';
 import type { CompareAnswer } from './compare.worker';
 import type { Shown } from './decode';
-import { byId, errorText } from './dom';
+import { isLong } from './decoders';
+import { byId, duration, errorText } from './dom';
 import { referenceOf, viewOf } from './entry';
+import type { Pictures } from './pictures';
 import type { Store } from './state';
 
 /** While a sequence plays: four comparisons a second, so that they do not slow it down. */
@@ -17,7 +19,12 @@ export interface Metrics {
   clear(): void;
 }
 
-export function createMetrics(store: Store, compare: Compare, onDifference: (image: ImageData) => void): Metrics {
+export function createMetrics(
+  store: Store,
+  pictures: Pictures,
+  compare: Compare,
+  onDifference: (image: ImageData) => void,
+): Metrics {
   const list = byId('metrics', HTMLElement);
   const fields = {
     psnr: byId('psnr', HTMLElement),
@@ -64,8 +71,10 @@ export function createMetrics(store: Store, compare: Compare, onDifference: (ima
     const reference = entry && referenceOf({ ...entry, position: shown?.entry.position ?? entry.position });
     if (!shown || !entry || !reference) return 'no reference';
     const { width, height } = reference.image;
-    const { previewer, latents, options, choice } = shown;
-    const image = await previewer.toImageData(latents, { ...options, size: { width, height } });
+    const { options, choice, backend } = shown;
+    // The picture of the other one is on its way.
+    if (backend !== state.backend) return 'decoding again';
+    const image = await pictures.image({ ...shown, options: { ...options, size: { width, height } } });
     const answer = await compare(image, reference.image, state.mode === 'difference' ? state.amplify : undefined);
     const view = viewOf(entry, choice.format);
     const stretched = view && Math.abs(width / height - view.width / view.height) > 0.02 ? ', stretched to fit' : '';
@@ -90,10 +99,11 @@ export function createMetrics(store: Store, compare: Compare, onDifference: (ima
   return {
     measure(next) {
       shown = next;
-      const { backend } = next.previewer;
-      fields.timing.textContent = `${milliseconds(next.milliseconds)} · ${backend === 'webgpu' ? 'WebGPU' : 'CPU'}`;
-      fields.timing.title =
-        backend === 'webgpu'
+      const { ranOn, milliseconds, choice } = next;
+      fields.timing.textContent = `${duration(milliseconds)} · ${ranOn === 'webgpu' ? 'WebGPU' : 'CPU'}`;
+      fields.timing.title = isLong(choice)
+        ? 'This one decode, from the call to pixels in memory; compiling came before'
+        : ranOn === 'webgpu'
           ? 'From the call to the end of the GPU’s work, upload included; median of the last decodes'
           : 'The whole call; median of the last decodes';
       request();
@@ -106,5 +116,3 @@ export function createMetrics(store: Store, compare: Compare, onDifference: (ima
     },
   };
 }
-
-const milliseconds = (time: number): string => (time < 0.1 ? '< 0.1 ms' : `${time.toFixed(time < 10 ? 1 : 0)} ms`);

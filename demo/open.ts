@@ -1,11 +1,12 @@
 // What happens to files that arrive: read, grouped into sequences, matched with references, shown. Whatever cannot be
 // opened becomes a card; nothing that was dropped is lost.
 
+import { familyOf } from './decoders';
 import { announce } from './dom';
-import { createEntry } from './entry';
-import { type Opened, readFiles } from './files';
+import { createEntry, fileOf, fits } from './entry';
+import { type Opened, problem, readFiles } from './files';
 import { commonBase, groupSequences, matchReferences } from './match';
-import { currentEntry, type Entry, type LatentFile, type Reference, type State, type Store } from './state';
+import type { Entry, ImportedDecoder, LatentFile, Problem, Reference, State, Store } from './state';
 
 export async function openFiles(store: Store, files: readonly File[]): Promise<void> {
   if (files.length === 0) return;
@@ -20,7 +21,11 @@ export async function openFiles(store: Store, files: readonly File[]): Promise<v
 /** Files that have been read, at once or from a card that could be helped. */
 export function take(store: Store, { latents, references, decoders, problems }: Opened): void {
   const { state } = store;
-  const imported = [...state.decoders, ...decoders];
+  // A file that is dropped again takes the place of what it was.
+  const older = state.decoders.filter(({ decoder }) => decoders.some((one) => one.decoder.name === decoder.name));
+  const imported = [...state.decoders.filter((one) => !older.includes(one)), ...decoders];
+  // Decoders that wait came first, as references do.
+  const arrived = [...imported.filter(({ id }) => state.problems.some((one) => one.decoder === id)), ...decoders];
   // References that wait came first, so they are first in order.
   const images = [...state.waiting, ...references];
   const matches = matchReferences(
@@ -31,19 +36,33 @@ export function take(store: Store, { latents, references, decoders, problems }: 
     const reference = images[matches[index] ?? -1];
     return reference ? { ...file, reference } : file;
   });
-  const opened = groupSequences(withReferences, shapeKey).map((group) => createEntry(group, imported));
+  const opened = groupSequences(withReferences, shapeKey).map((group) =>
+    useDecoder(createEntry(group, imported), arrived),
+  );
   const left = images.filter((_, index) => !matches.includes(index));
   const { entries, waiting } = giveToOpen(state, left);
-  store.set({
-    entries: decoders.length > 0 ? entries.map((entry) => useDecoder(entry, state, decoders)) : entries,
-    ...{ waiting, decoders: imported, problems: [...state.problems, ...problems] },
-  });
+  const replaced = entries.map((entry) => replaceDecoder(entry, older, decoders));
   const [first] = opened;
+  const chosen = first
+    ? replaced
+    : replaced.map((entry) => (entry.id === state.current ? useDecoder(entry, decoders) : entry));
+  const onShow = first ?? chosen.find(({ id }) => id === state.current);
+  const fitting = (id: string | undefined): boolean =>
+    [...opened, ...(onShow ? [onShow] : [])].some((entry) =>
+      arrived.some((one) => one.id === id && fitsEntry(one, entry)),
+    );
+  const misfits = onShow ? decoders.filter(({ id }) => !fitting(id)).map((one) => misfit(one, onShow)) : [];
+  const gone = (one: Problem): boolean => fitting(one.decoder) || older.some(({ id }) => id === one.decoder);
+  store.set({
+    entries: chosen,
+    ...{ waiting, decoders: imported },
+    problems: [...state.problems.filter((one) => !gone(one)), ...problems, ...misfits],
+  });
   if (first) {
     store.set({ entries: [...store.state.entries, ...opened], current: first.id });
     if (first.files.some(({ reference }) => reference) && state.mode === 'preview') store.set({ mode: 'slider' });
   }
-  tell(opened, references, problems.length, waiting.length);
+  tell(opened, references, decoders, problems.length, waiting.length);
 }
 
 export const shapeKey = ({ latents: { tensor } }: LatentFile): string => `${tensor.dtype} ${tensor.shape.join('×')}`;
@@ -79,19 +98,52 @@ function giveToOpen(state: State, images: readonly Reference[]): { entries: read
   return { entries, waiting };
 }
 
-/** A decoder that was dropped is for the latents on show, if it takes their channels. */
-function useDecoder(entry: Entry, state: State, decoders: Opened['decoders']): Entry {
-  const { id, decoder } = decoders.at(-1) ?? {};
-  const shown = currentEntry(state)?.id === entry.id;
-  return shown && id && decoder && entry.guesses.some(({ format }) => format.channels === decoder.channels)
-    ? { ...entry, decoder: id }
-    : entry;
+/** Of decoders that were dropped, the most capable that takes the latents' channels, read as another format if need be. */
+function useDecoder(entry: Entry, decoders: readonly ImportedDecoder[]): Entry {
+  const most = Math.max(...decoders.filter((one) => fitsEntry(one, entry)).map(weight));
+  const best = [...decoders].reverse().find((one) => fitsEntry(one, entry) && weight(one) === most);
+  if (!best) return entry;
+  if (familyOf(entry.format).channels === best.decoder.channels) return { ...entry, decoder: best.id };
+  const guess = guessWith(entry, best);
+  const read = guess && { format: guess.format.id, domain: guess.domain, layout: undefined, grid: undefined };
+  return { ...entry, ...read, decoder: best.id };
 }
 
-function tell(opened: readonly Entry[], references: readonly Reference[], problems: number, waiting: number): void {
+const weight = ({ decoder }: ImportedDecoder): number => decoder.layers.reduce((work, layer) => work + layer.work, 0);
+
+const fitsEntry = (one: ImportedDecoder, entry: Entry): boolean =>
+  familyOf(entry.format).channels === one.decoder.channels || guessWith(entry, one) !== undefined;
+
+const guessWith = (entry: Entry, { decoder }: ImportedDecoder): Entry['guesses'][number] | undefined =>
+  entry.guesses.find(
+    ({ format }) => format.channels === decoder.channels && fits(fileOf(entry).latents.tensor.shape, format),
+  );
+
+function replaceDecoder(entry: Entry, older: readonly ImportedDecoder[], newer: readonly ImportedDecoder[]): Entry {
+  const old = older.find(({ id }) => id === entry.decoder);
+  const fresh = old && newer.find(({ decoder }) => decoder.name === old.decoder.name);
+  return fresh ? { ...entry, decoder: fresh.id } : entry;
+}
+
+function misfit({ id, file, decoder }: ImportedDecoder, { format }: Entry): Problem {
+  const { channels } = familyOf(format);
+  const text =
+    `${decoder.name.slice(file.length + 3)} takes ${decoder.channels} channels; this latent has ${channels}. ` +
+    `It waits for latents of ${decoder.channels} channels, and is offered as their decoder.`;
+  return { ...problem(file, new Blob(), new Error(text)), help: 'none', decoder: id };
+}
+
+function tell(
+  opened: readonly Entry[],
+  references: readonly Reference[],
+  decoders: readonly ImportedDecoder[],
+  problems: number,
+  waiting: number,
+): void {
   const parts = [
     ...(opened.length > 0 ? [`opened ${opened.map(({ title }) => title).join(', ')}`] : []),
     ...(references.length > 0 ? [`${references.length} reference image${references.length > 1 ? 's' : ''}`] : []),
+    ...(decoders.length > 0 ? [`read ${decoders.map(({ decoder }) => decoder.name).join(', ')}`] : []),
     ...(waiting > 0 ? [`${waiting} waiting for latents`] : []),
     ...(problems > 0 ? [`${problems} could not be opened`] : []),
   ];

@@ -3,7 +3,7 @@
 import { choiceOf } from './decoders';
 import { byId } from './dom';
 import { axesOf, fileOf } from './entry';
-import { currentEntry, type Entry, type State, type Store } from './state';
+import { currentEntry, type Entry, type ImportedDecoder, type State, type Store } from './state';
 
 export function createSnippet(store: Store): void {
   const code = byId('snippet', HTMLElement);
@@ -26,6 +26,14 @@ export function snippetFor(state: State, entry: Entry): string {
   const { name, key } = fileOf(entry);
   const optIn = choice?.group === 'opt-in';
   const own = choice?.group === 'own';
+  const dropped = choice?.imported;
+  const weights = dropped?.read === 'decoderFromWeights';
+  const names = [
+    'createPreviewer',
+    'loadLatents',
+    ...(dropped ? [dropped.read] : []),
+    ...(weights ? ['loadWeights'] : []),
+  ];
   const load = [
     ...(key === undefined ? [] : [`key: '${key}'`]),
     ...(entry.domain === 'model' ? [] : [`domain: '${entry.domain}'`]),
@@ -43,16 +51,20 @@ export function snippetFor(state: State, entry: Entry): string {
     ...(state.backend === 'auto' ? [] : [`backend: '${state.backend}'`]),
   ];
   return [
-    `import { createPreviewer, loadLatents } from 'latent-preview';`,
+    `import { ${names.sort().join(', ')} } from 'latent-preview';`,
     ...(optIn
       ? [`// ${choice.format.source.licence}\nimport { copyleftFormats } from 'latent-preview/formats/copyleft';`]
       : []),
     '',
     `const latents = await loadLatents('${name}'${braces(load, ', ')});`,
+    ...(dropped ? [`const decoder = ${dropped.read}(${source(dropped)});`] : []),
     `const previewer = await createPreviewer({ ${options.join(', ')} });`,
     `await previewer.toCanvas(latents, canvas${braces(show, ', ')});`,
   ].join('\n');
 }
+
+const source = ({ file, read }: ImportedDecoder): string =>
+  read === 'decoderFromWeights' ? `await loadWeights('${file}')` : `await (await fetch('${file}')).json()`;
 
 const braces = (fields: readonly string[], before: string): string =>
   fields.length > 0 ? `${before}{ ${fields.join(', ')} }` : '';

@@ -3,10 +3,11 @@
 
 import type { Previewer } from '../src/index';
 import type { Shown, Surface } from './decode';
-import { NoDecoder } from './decode';
+import { Cancelled, NoDecoder } from './decode';
 import { choicesFor, familyOf, shortName } from './decoders';
-import { announce, byId, context2d, errorText, find, make, radios } from './dom';
+import { announce, byId, context2d, duration, errorText, find, make, radios } from './dom';
 import { referenceOf, viewOf } from './entry';
+import { createProgress } from './progress';
 import { currentEntry, type Mode, type Reference, type State, type Store } from './state';
 
 export interface Stage extends Surface {
@@ -26,6 +27,7 @@ export function createStage(store: Store, onShown: (shown: Shown | undefined) =>
   let kind: Previewer['backend'] | undefined;
   let device: GPUDevice | undefined;
   let drawn: Reference | undefined;
+  const progress = createProgress();
 
   connectSplit(picture);
   const showMode = radios('mode', (mode) => store.set({ mode: mode as Mode }));
@@ -54,16 +56,16 @@ export function createStage(store: Store, onShown: (shown: Shown | undefined) =>
   });
 
   return {
-    canvas(previewer) {
+    canvas(wanted, on) {
       // A canvas keeps its first kind of context, and a lost device's context shows nothing more.
-      if (kind && (kind !== previewer.backend || device !== previewer.device)) {
+      if (kind && (kind !== wanted || device !== on)) {
         const fresh = preview.cloneNode() as HTMLCanvasElement;
         preview.replaceWith(fresh);
         preview = fresh;
       }
-      if (kind !== previewer.backend && previewer.backend === 'cpu') context2d(preview);
-      kind = previewer.backend;
-      device = previewer.device;
+      if (kind !== wanted && wanted === 'cpu') context2d(preview);
+      kind = wanted;
+      device = on;
       return preview;
     },
 
@@ -71,18 +73,21 @@ export function createStage(store: Store, onShown: (shown: Shown | undefined) =>
       stage.dataset.state = 'decoding';
     },
 
+    waiting: progress.start,
+    progress: progress.at,
+
     shown(shown) {
       const { entry, choice } = shown;
       const view = viewOf(entry, choice.format);
-      const scale = shown.options.size === 'image' ? choice.format.spatialDownscale : 1;
+      const scale = shown.options.size === 'image' ? choice.format.spatialDownscale : (choice.decoder?.upscale ?? 1);
       const [width, height] = [(view?.width ?? 1) * scale, (view?.height ?? 1) * scale];
       picture.style.setProperty('--width', String(width));
       picture.style.setProperty('--height', String(height));
       picture.style.setProperty('--pixel', `${1 / devicePixelRatio}px`);
       preview.ariaLabel =
-        `${shortName(choice.format)} latents ${entry.title}, decoded by ${shown.previewer.decoder.name}, ` +
-        `${width}×${height}`;
+        `${shortName(choice.format)} latents ${entry.title}, decoded by ${choice.label}, ` + `${width}×${height}`;
       notice.hidden = true;
+      progress.end(`decoded in ${duration(shown.milliseconds)}`);
       stage.dataset.state = 'shown';
       stage.dataset.entry = entry.title;
       stage.dataset.count = String(Number(stage.dataset.count ?? 0) + 1);
@@ -92,6 +97,7 @@ export function createStage(store: Store, onShown: (shown: Shown | undefined) =>
     failed(error) {
       const entry = currentEntry(store.state);
       stage.dataset.state = 'error';
+      progress.end();
       if (entry) stage.dataset.entry = entry.title;
       notice.replaceChildren(...noticeFor(store, error));
       notice.hidden = false;
@@ -115,12 +121,19 @@ function draw(canvas: HTMLCanvasElement, image: ImageData): void {
 function noticeFor(store: Store, error: unknown): readonly Node[] {
   const text = make('p', { textContent: errorText(error) });
   const entry = currentEntry(store.state);
+  if (error instanceof Cancelled) {
+    const again = make('button', { type: 'button', textContent: 'Decode' });
+    again.addEventListener('click', error.again);
+    return [text, again];
+  }
   if (!entry || !(error instanceof NoDecoder)) return [text];
   const optIn = choicesFor(familyOf(entry.format), []).filter(({ group }) => group === 'opt-in');
   if (optIn.length === 0)
     return [
       text,
-      make('p', { textContent: 'Drop your own decoder: an MLP as .safetensors, or coefficients as JSON.' }),
+      make('p', {
+        textContent: 'Drop a decoder: TAESD, VAEApprox or an MLP as .safetensors, or coefficients as JSON.',
+      }),
     ];
   const buttons = optIn.map(({ id, format }) => {
     const button = make('button', { type: 'button', textContent: `Use ${id} (${format.source.licence})` });

@@ -65,12 +65,17 @@ export interface Problem {
   readonly blob: Blob;
   readonly help: 'none' | 'raw' | 'tensor';
   readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+  /** The dropped decoder that it is about: one that fits nothing on show and waits for latents that it fits. */
+  readonly decoder?: string;
 }
 
 /** A decoder that was dropped onto the page. */
 export interface ImportedDecoder {
   readonly id: string;
+  readonly file: string;
   readonly decoder: Decoder;
+  /** The library's function that reads it. */
+  readonly read: 'decoderFromWeights' | 'mlp' | 'polynomial';
 }
 
 export type Mode = 'slider' | 'side' | 'difference' | 'preview';
@@ -91,6 +96,8 @@ export interface State {
   readonly amplify: number;
   readonly size: 'latent' | 'image';
   readonly filter: NonNullable<FrameOptions['resample']>;
+  /** Of the decoders that are compared. */
+  readonly order: 'ladder' | 'best';
   readonly playing: boolean;
   readonly fps: number;
   /** Files that are being read. */

@@ -1,13 +1,20 @@
 // The tiles under the stage: the user's files, the references that wait, and the samples, each with a small decode.
 
 import { createPreviewer, linear } from '../src/index';
-import { choiceOf, familyOf } from './decoders';
+import type { Frame, Shown } from './decode';
+import { choiceOf, choicesFor, familyOf, isLong } from './decoders';
 import { byId, context2d, make } from './dom';
 import { latentsOf, viewOf } from './entry';
+import type { Pictures } from './pictures';
 import { openSample, readSample } from './samples';
 import { currentEntry, type Entry, type Reference, type Sample, type State, type Store } from './state';
 
-export function createStrips(store: Store): void {
+export interface Strips {
+  /** A picture that took long is its tile's too. */
+  shown(shown: Shown): void;
+}
+
+export function createStrips(store: Store, pictures: Pictures): Strips {
   const samples = byId('samples-tiles', HTMLUListElement);
   const files = byId('files-tiles', HTMLUListElement);
   const tiles = new Map<string, Tile>();
@@ -47,6 +54,12 @@ export function createStrips(store: Store): void {
     return tile.element;
   }
 
+  return {
+    shown(shown) {
+      if (isLong(shown.choice)) void tiles.get(shown.entry.id)?.paint(shown, pictures);
+    },
+  };
+
   // Moving elements that are in place already would take the focus from them.
   function show(list: HTMLElement, wanted: readonly HTMLElement[]): void {
     if (wanted.length === list.children.length && wanted.every((element, index) => element === list.children[index]))
@@ -69,6 +82,7 @@ interface Tile {
   readonly button: HTMLButtonElement;
   /** Decodes again where the reading of the latents has changed. */
   draw(state: State, entry: Entry): Promise<void>;
+  paint(frame: Frame, pictures: Pictures): Promise<void>;
 }
 
 function createTile(title: string, detail: string, tooltip: string): Tile {
@@ -83,6 +97,7 @@ function createTile(title: string, detail: string, tooltip: string): Tile {
     make('span', { className: 'tile-detail', textContent: detail }),
   );
   let drawn = '';
+  let drawing: Promise<void> = Promise.resolve();
   return {
     element: make('li', {}, button),
     button,
@@ -90,27 +105,40 @@ function createTile(title: string, detail: string, tooltip: string): Tile {
       const key = [entry.format, entry.decoder, entry.domain, entry.layout, entry.grid?.width].join('|');
       if (key === drawn) return;
       drawn = key;
-      await drawThumbnail(canvas, state, entry).catch(() => {});
+      drawing = drawThumbnail(canvas, state, entry).catch(() => {});
+      await drawing;
+    },
+    async paint(frame, pictures) {
+      await drawing;
+      const view = viewOf(frame.entry, frame.choice.format);
+      if (!view) return;
+      const image = await pictures.image({ ...frame, options: { ...frame.options, size: tileSize(view) } });
+      canvas.width = image.width;
+      canvas.height = image.height;
+      context2d(canvas)?.putImageData(image, 0, 0);
     },
   };
 }
 
-/** On the CPU: a tile has fewer pixels than it costs to ask a GPU. */
+/** On the CPU: a tile has fewer pixels than it costs to ask a GPU. By a table where the chosen decoder takes long. */
 async function drawThumbnail(canvas: HTMLCanvasElement, state: State, entry: Entry): Promise<void> {
-  const choice = choiceOf(state, entry);
+  const chosen = choiceOf(state, entry);
+  const choice =
+    chosen && isLong(chosen) ? choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'table') : chosen;
   if (!choice) return;
   const view = viewOf(entry, choice.format);
   if (!view) return;
   const decoder = choice.decoder ?? linear(choice.format);
   const previewer = await createPreviewer({ format: choice.format, decoder, backend: 'cpu' });
-  const scale = Math.min(1, 96 / Math.max(view.width, view.height));
-  const size = {
-    width: Math.max(1, Math.round(view.width * scale)),
-    height: Math.max(1, Math.round(view.height * scale)),
-  };
   const { item, frame } = entry.position;
-  await previewer.toCanvas(latentsOf(entry), canvas, { item, frame, size });
+  await previewer.toCanvas(latentsOf(entry), canvas, { item, frame, size: tileSize(view) });
   previewer.destroy();
+}
+
+/** As large as a tile shows, not larger than the latents. */
+function tileSize({ width, height }: { width: number; height: number }): { width: number; height: number } {
+  const scale = Math.min(1, 96 / Math.max(width, height));
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
 function sampleTile(store: Store, sample: Sample): Tile {

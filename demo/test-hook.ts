@@ -6,10 +6,11 @@
 //   `data-count` counts the pictures.
 // - `#metrics[data-state]`: `measuring`, `measured` or `none` (no reference).
 // - `window.latentPreviewDemo.readPixels()`: the decoded picture with the settings on show. A WebGPU canvas cannot be
-//   read back reliably after its task, so this decodes again through `previewer.toImageData`.
+//   read back reliably after its task, so this decodes again through `previewer.toImageData`. What takes long is not
+//   decoded again, and its canvas can be read.
 
 import { frameOf } from './decode';
-import type { Previewers } from './previewers';
+import type { Pictures } from './pictures';
 import type { Store } from './state';
 
 export interface TestHook {
@@ -22,13 +23,12 @@ declare global {
   }
 }
 
-export function createTestHook(store: Store, previewers: Previewers): void {
+export function createTestHook(store: Store, pictures: Pictures): void {
   window.latentPreviewDemo = {
     async readPixels() {
       const frame = frameOf(store.state);
       if (!frame) throw new Error('the page shows no picture');
-      const previewer = await previewers.get(frame.choice, store.state.backend);
-      const { width, height, data } = await previewer.toImageData(frame.latents, frame.options);
+      const { width, height, data } = await pictures.image(frame);
       return { width, height, data };
     },
   };

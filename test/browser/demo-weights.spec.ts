@@ -125,35 +125,68 @@ test('dropped alone, weights decode what is on show; dropped again, they take th
   }
 });
 
-/** Shows latents whose decode by a net takes seconds, on every machine alike. */
-async function showLarge(page: Page): Promise<void> {
+/** Latents on show, and decodes by nets that do not go on until what is returned is called: their code does not arrive. */
+async function holdLongDecodes(page: Page): Promise<() => void> {
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/\/assets\/wasm-[^/]*\.js$/, async (route) => {
+    await held;
+    await route.continue();
+  });
   await openDemo(page);
-  await give(page, 'drop', [latentFile('large.npy', 4, 96)]);
-  await shown(page, 'large.npy');
-  const session = await page.context().newCDPSession(page);
-  await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  await give(page, 'drop', [latentFile('four.npy', 4, 4)]);
+  await shown(page, 'four.npy');
+  return release;
 }
 
-test('a long decode shows how far it is and can be cancelled', async ({ page }) => {
-  await showLarge(page);
-  const decoder = await page.locator('#decoder').inputValue();
+test('a long decode shows how far it is', async ({ page }) => {
+  const release = await holdLongDecodes(page);
+  await page.evaluate(() => {
+    const seen: number[] = [];
+    const bar = document.getElementById('decoding-progress') as HTMLProgressElement;
+    new MutationObserver(() => seen.push(bar.position)).observe(bar, { attributeFilter: ['value'] });
+    Object.assign(window, { seen });
+  });
   const before = await drawn(page);
-  await give(page, 'drop', [fixture('taesd.safetensors')]);
+  await give(page, 'drop', [fixture('taesd.safetensors'), latentFile('large.npy', 4, 64)]);
   await expect(page.locator('#decoding')).toBeVisible();
   await expect(page.locator('#decoding-name')).toHaveText(/^taesd\.safetensors/);
   await expect(page.locator('#status')).toHaveText(/^decoding with taesd\.safetensors/);
-  const bar = page.locator('#decoding-progress');
-  await expect.poll(() => bar.evaluate((element) => (element as HTMLProgressElement).position)).toBeGreaterThan(0);
+  // The picture before stays, and nothing is claimed to be done.
   expect(await drawn(page)).toEqual(before);
+  expect(await page.evaluate(() => Reflect.get(window, 'seen'))).not.toContain(1);
+  release();
+  await shown(page, 'large.npy');
+  await expect(page.locator('#decoding')).toBeHidden();
+  await expect(page.locator('#status')).toHaveText(/^decoded in \d/);
+  const seen: number[] = await page.evaluate(() => Reflect.get(window, 'seen'));
+  const parts = seen.filter((position) => position > 0);
+  expect(parts.length).toBeGreaterThan(1);
+  expect(parts).toEqual([...parts].sort((a, b) => a - b));
+  expect(parts.at(-1)).toBe(1);
+});
+
+test('a long decode can be cancelled: the picture and the settings before it stay', async ({ page }) => {
+  const release = await holdLongDecodes(page);
+  const decoder = await page.locator('#decoder').inputValue();
+  const before = await drawn(page);
+  const weights = fixture('taesd.safetensors');
+  await give(page, 'drop', [weights]);
   await page.locator('#decoding-cancel').click();
   await shown(page);
   await expect(page.locator('#decoding')).toBeHidden();
   await expect(page.locator('#decoder')).toHaveValue(decoder);
   expect(await drawn(page)).toEqual(before);
+  release();
+  await page.locator('#decoder').selectOption({ label: 'taesd.safetensors · taesd 4→3 ×8' });
+  await shown(page);
+  expectAlike(await drawn(page), await expected(weights, 4, 4));
 });
 
 test('what is chosen meanwhile takes over from a long decode', async ({ page }) => {
-  await showLarge(page);
+  const release = await holdLongDecodes(page);
   const before = await drawn(page);
   await give(page, 'drop', [fixture('taesd.safetensors')]);
   await expect(page.locator('#decoding')).toBeVisible();
@@ -161,7 +194,9 @@ test('what is chosen meanwhile takes over from a long decode', async ({ page }) 
   await shown(page);
   await expect(page.locator('#decoding')).toBeHidden();
   expect(await drawn(page)).toEqual(before);
-  await page.waitForTimeout(1000);
+  release();
+  await page.waitForTimeout(500);
+  await shown(page);
   expect(await drawn(page)).toEqual(before);
 });
 
@@ -202,7 +237,7 @@ test('the ladder puts every decoder beside the reference, and one click chooses'
 });
 
 test('the ladder can be cancelled and goes on', async ({ page }) => {
-  await showLarge(page);
+  const release = await holdLongDecodes(page);
   await give(page, 'drop', [fixture('taesd.safetensors')]);
   await page.locator('#decoder').selectOption({ index: 0 });
   await shown(page);
@@ -215,6 +250,7 @@ test('the ladder can be cancelled and goes on', async ({ page }) => {
   await expect(rung).toHaveAttribute('data-state', 'decoding');
   // Choosing it there makes way for the stage; both end.
   await rung.getByRole('button').click();
+  release();
   await shown(page);
   await expect(page.locator('#ladder')).toHaveAttribute('data-state', 'measured');
   await expect(rung).toHaveAttribute('data-state', 'shown');
