@@ -27,7 +27,7 @@ export function createRung(choice: DecoderChoice, key: string, onClick: () => vo
   const { id, group, format, imported, decoder } = choice;
   const canvas = smallCanvas();
   const figures = make('span', { className: 'figures', textContent: 'waiting' });
-  const name = make('span', { className: 'rung-name', textContent: imported?.file ?? id });
+  const name = make('span', { className: 'rung-name' }, ...breakable(imported?.file ?? id));
   const kind = imported && decoder ? decoder.name.slice(imported.file.length + 3) : licenceOf(choice);
   const detail = make('span', { className: 'rung-detail', textContent: kind });
   const button = make('button', { type: 'button', className: 'rung' }, canvas, name, detail, figures);
@@ -59,7 +59,7 @@ export function createRung(choice: DecoderChoice, key: string, onClick: () => vo
     async show(image, milliseconds, answer) {
       await draw(canvas, image);
       psnr = answer?.psnr;
-      const time = figure('time', 'Time', duration(milliseconds));
+      const time = make('span', { className: 'time', textContent: duration(milliseconds), title: 'Time of a decode' });
       if (!answer) return say('shown', time);
       say(
         'shown',
@@ -89,6 +89,10 @@ export function referenceRung({ name, image }: Reference): HTMLElement {
   element.dataset.state = 'reference';
   return element;
 }
+
+/** Names of files break after what joins their words. */
+const breakable = (name: string): readonly Node[] =>
+  name.split(/(?<=[_.\-/])/).flatMap((part) => [document.createTextNode(part), make('wbr')]);
 
 const licenceOf = ({ format: { source } }: DecoderChoice): string =>
   source.licence === 'NONE' ? 'no licence stated' : source.licence;
