@@ -1,7 +1,7 @@
 // What follows from an entry: its latents as the user reads them, its view, its axes, its reference.
 
 import { guessFormats, type LatentFormat, type Latents } from '../src/index';
-import { fittingLayouts, type LatentView, viewLatents } from '../src/latents';
+import { fittingLayouts, type LatentView, viewLatents } from '../src/view';
 import { choicesFor, families, familyOf } from './decoders';
 import {
   type Axis,

@@ -1,7 +1,7 @@
 // The settings of the entry on show: which format, domain, axes, decoder and size.
 
 import type { Domain, FormatGuess, FrameOptions, Layout } from '../src/index';
-import { fittingLayouts } from '../src/latents';
+import { fittingLayouts } from '../src/view';
 import { choiceOf, choicesFor, families, familyOf, shortName } from './decoders';
 import { byId, errorText, fillSelect, make, radios, range } from './dom';
 import { axesOf, defaultDecoder, fileOf, fits, playedAxis, viewOf } from './entry';

@@ -5,12 +5,13 @@ import type { Decoder } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import type { LongWork } from './gpu/decode';
-import { domainMap, elementIndex, type Latents, type LatentView, selectFrame, viewLatents } from './latents';
+import type { Latents } from './latents';
 import { conv2d, resize } from './ops/index';
 import { type Layer, paramsOf } from './ops/op';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
 import { elementAt, type Shape, type Tensor, widenHalves } from './tensor';
+import { domainMap, elementIndex, type LatentView, selectFrame, viewLatents } from './view';
 
 /** A finished picture: sRGB, 8 bits, opaque, row by row. */
 export interface Picture {

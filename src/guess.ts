@@ -4,8 +4,9 @@
 import type { Domain, LatentFormat } from './formats/format';
 import { formats } from './formats/index';
 import { channelStatistics } from './formats/statistics';
-import { domainMap, elementIndex, fittingLayouts, type Latents, type LatentView, viewLatents } from './latents';
+import type { Latents } from './latents';
 import { elementAt, type Tensor } from './tensor';
+import { domainMap, elementIndex, fittingLayouts, type LatentView, viewLatents } from './view';
 
 export interface FormatGuess {
   readonly format: LatentFormat;

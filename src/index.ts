@@ -15,12 +15,11 @@ export {
   type GpuTensor,
   type LatentOptions,
   type Latents,
-  type LatentView,
   type Layout,
   latentsFromArray,
   latentsFromBuffer,
-  viewLatents,
 } from './latents';
+export { type LatentView, viewLatents } from './view';
 
 // What the numbers mean
 export type { Domain, LatentFormat, OutputActivation, Packing } from './formats/format';

@@ -11,8 +11,9 @@ import type { GpuDecoder, LongWork, OutputSize } from './gpu/decode';
 import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
 import type { LatentSource } from './gpu/source';
 import { frameData } from './gpu/upload';
-import { domainMap, type Latents, selectFrame, viewLatents } from './latents';
+import type { Latents } from './latents';
 import type { Filter } from './ops/resize';
+import { domainMap, selectFrame, viewLatents } from './view';
 
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */

@@ -7,8 +7,8 @@ import type { Decoder } from '../src/decoders/decoder';
 import type { Weights } from '../src/decoders/mlp';
 import { readTensorFile } from '../src/files/index';
 import { decoderFromWeights, LatentPreviewError, mlp, taesd, vaeApprox } from '../src/index';
-import { domainMap } from '../src/latents';
 import { type Tensor, tensorFromArray, toFloat32 } from '../src/tensor';
+import { domainMap } from '../src/view';
 import { type ConvFixture, convFixtures, readFixture, runReferences } from './conv-fixtures';
 import { differingPlanes } from './tolerances';
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { copyleftFormats } from '../src/formats/copyleft/index';
 import { createPreviewer, formats, type LatentFormat, type Latents, latentsFromArray, loadLatents } from '../src/index';
-import { domainMap } from '../src/latents';
+import { domainMap } from '../src/view';
 import { differingPictures } from './tolerances';
 
 /** Shows latent channel values as they are: R = channel 0, G = channel 1, B = last channel, 0..255. */

@@ -3,8 +3,9 @@
 import { compileKernel } from '../src/gpu/kernel';
 import { createPicture } from '../src/gpu/plan';
 import { viewWords } from '../src/gpu/source';
-import { latentsFromArray, viewLatents } from '../src/latents';
+import { latentsFromArray } from '../src/latents';
 import type { Layer } from '../src/ops/op';
+import { viewLatents } from '../src/view';
 
 /** Bytes after the output that no kernel may touch. */
 const canary = 64;

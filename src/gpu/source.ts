@@ -2,7 +2,7 @@
 // shaders/lib/latents.wgsl calls View.
 
 import { LatentPreviewError } from '../errors';
-import type { LatentView } from '../latents';
+import type { LatentView } from '../view';
 import { frameSpan, type GpuDType } from './upload';
 
 /** Latents that lie in a buffer of the plan's device. */

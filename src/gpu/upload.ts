@@ -1,7 +1,7 @@
 // One frame of a tensor in CPU memory, ready for the GPU: packed halves as they are, other dtypes as float32.
 
-import type { LatentView } from '../latents';
 import { type Tensor, toFloat32 } from '../tensor';
+import type { LatentView } from '../view';
 
 export type GpuDType = 'float32' | 'float16' | 'bfloat16';
 
