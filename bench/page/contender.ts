@@ -1,0 +1,31 @@
+// The contract of a contender: a network prepared once, then latents in CPU memory decoded again and again.
+
+import type { Network } from './network';
+
+/** Four planes of `size` × `size`. */
+export interface Latents {
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly size: number;
+}
+
+/** What a decode ends with: planes R, G, B in 0..1, not clamped; or RGBA bytes; or nothing, where the picture stays on the GPU. */
+export type Output = { readonly planes: Float32Array } | { readonly pixels: Uint8ClampedArray } | undefined;
+
+export interface Session {
+  decode(latents: Latents): Promise<Output> | Output;
+  /** What `decode` does not show of the same result; not timed. */
+  check?(latents: Latents): Promise<Output>;
+  destroy?(): void;
+}
+
+export interface Contender {
+  readonly name: string;
+  /** Takes tens of seconds per decode on a software GPU: not part of quick runs. */
+  readonly slow?: boolean;
+  /** The tasks it takes part in; default all. */
+  readonly tasks?: readonly Network['task'][];
+  /** Loads its library; not timed. */
+  load?(): Promise<unknown>;
+  /** Timed as set-up. */
+  prepare(network: Network): Promise<Session>;
+}

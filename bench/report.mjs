@@ -1,0 +1,198 @@
+// Measurements as markdown.
+
+export const median = (values) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+/** Three digits, or all that stand before the point. */
+const number = (value) => {
+  if (value === undefined || Number.isNaN(value)) return '–';
+  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(3, digits));
+};
+
+const table = (header, rows) =>
+  [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const steady = (times) => {
+  if (times.length === 0) return '–';
+  const range = times.length > 1 ? `${number(Math.min(...times))}..${number(Math.max(...times))}` : 'n = 1';
+  return `${number(median(times))} (${range})`;
+};
+
+const mebibytes = ({ gpu, wasm }) =>
+  [wasm && `${Math.round(wasm / 2 ** 20)} WASM`, gpu && `${Math.max(1, Math.round(gpu / 2 ** 20))} GPU`]
+    .filter(Boolean)
+    .join(' + ') || '–';
+
+const error = ({ planesError, pixelsError }) =>
+  [
+    planesError !== undefined && (planesError === 0 ? '0' : planesError.toExponential(0)),
+    pixelsError !== undefined && `${pixelsError} step${pixelsError === 1 ? '' : 's'}`,
+  ]
+    .filter((text) => text !== false)
+    .join('; ') || '–';
+
+const taskTitles = {
+  taesd: 'TAESD decoder: 4 latent channels to RGB at 8 × the size, 1.22 M parameters',
+  linear: 'Linear map: 4 latent channels to RGB at the same size',
+};
+
+const ourCpu = 'latent-preview CPU (1 thread)';
+
+function taskTable(task, size, rows, { peak, loads }) {
+  const own = rows.find(({ name }) => name === ourCpu);
+  const yardstick = own?.steady.length ? own : undefined;
+  const conv = task === 'taesd';
+  const header = [
+    'contender',
+    'set-up ms',
+    'first ms',
+    'steady ms: median (min..max)',
+    '× ours on the CPU',
+    ...(conv ? ['eff-GFLOP/s', "of adapter's FMA peak"] : []),
+    'max error',
+    'dispatches',
+    ...(conv ? ['memory MiB'] : []),
+  ];
+  const body = rows.map((row) => {
+    if (row.skipped) return [row.name, row.skipped, ...Array(header.length - 2).fill('')];
+    if (row.failure) return [row.name, `failed: ${row.failure.slice(0, 160)}`, ...Array(header.length - 2).fill('')];
+    const time = median(row.steady);
+    const rate = row.flops / time / 1e6;
+    return [
+      row.name,
+      number(row.setUp),
+      number(row.first),
+      steady(row.steady),
+      yardstick ? number(time / median(yardstick.steady)) : '–',
+      ...(conv ? [number(rate), row.dispatches && peak ? `${number((100 * rate) / peak.gflops)} %` : '–'] : []),
+      error(row),
+      row.dispatches || '–',
+      ...(conv ? [mebibytes(row.memory)] : []),
+    ];
+  });
+  const load = loads?.[`${task} ${size}`];
+  const busy = load === undefined ? '' : `\n\nLoad average meanwhile: up to ${load.toFixed(1)}.`;
+  return `### ${size}×${size} latents${busy}\n\n${table(header, body)}`;
+}
+
+const machineLines = ({ processor, memory, system, commit }) => [
+  `- Commit: ${commit}`,
+  `- Processor: ${processor}`,
+  `- Memory: ${memory}`,
+  `- System: ${system}`,
+];
+
+const adapterText = (adapter) => {
+  if (!adapter) return 'none';
+  const name = [adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(', ');
+  return `${name}${adapter.isFallbackAdapter ? ' – **a software adapter: it computes on the processor**' : ''}`;
+};
+
+export function browserReport({ date, command, before, after, chromium, adapter, peak, loads, weights, rows }) {
+  const software = adapter?.isFallbackAdapter;
+  const sections = Object.entries(taskTitles).flatMap(([task, title]) => {
+    const own = rows.filter((row) => row.task === task);
+    if (own.length === 0) return [];
+    const sizes = [...new Set(own.map(({ size }) => size))];
+    return [
+      `## ${title}`,
+      ...sizes.map((size) =>
+        taskTable(
+          task,
+          size,
+          own.filter((row) => row.size === size),
+          { peak, loads },
+        ),
+      ),
+      ...ratios(own),
+    ];
+  });
+  return `${[
+    '# Results of `npm run bench`',
+    [
+      `- Date: ${date}; command: \`${command.join(' ')}\``,
+      ...machineLines(before),
+      `- Load average (1 minute): ${before.load.toFixed(1)} at the start, ${after.load.toFixed(1)} at the end`,
+      `- Browser: Chromium ${chromium}, headless`,
+      `- WebGPU adapter: ${adapterText(adapter)}`,
+      ...(peak
+        ? [
+            `- The adapter at its best, measured in the same run: ${number(peak.gflops)} GFLOP/s (f32 FMA in registers), ` +
+              `${number(peak.gigabytesPerSecond)} GB/s (copy, read + write)`,
+          ]
+        : []),
+      `- Weights: ${weights}`,
+    ].join('\n'),
+    software
+      ? 'What WebGPU does here says how well kernels suit a software adapter, not a GPU: the ratios between WebGPU rows are ' +
+        'no speed-ups on GPUs.'
+      : undefined,
+    ...sections,
+    notes,
+  ]
+    .filter(Boolean)
+    .join('\n\n')}\n`;
+}
+
+/** How many times the peers' WebGPU takes of ours on WebGPU, which the tables do not answer at a glance. */
+function ratios(rows) {
+  const lines = new Map();
+  for (const { name, size, steady } of rows) {
+    const own = rows.find((row) => row.name === 'latent-preview WebGPU' && row.size === size);
+    if (!/WebGPU/.test(name) || name.startsWith('latent-preview') || !steady.length || !own?.steady.length) continue;
+    const ratio = `${number(median(steady) / median(own.steady))}× (${name})`;
+    lines.set(size, [...(lines.get(size) ?? []), ratio]);
+  }
+  if (lines.size === 0) return [];
+  const text = [...lines].map(([size, ratios]) => `- ${size}×${size}: ${ratios.join(', ')}`);
+  return [`Time of the peers on WebGPU, as multiples of latent-preview's on WebGPU:\n\n${text.join('\n')}`];
+}
+
+const notes = `## How to read this
+
+- Latents in CPU memory in, a picture in CPU memory out. latent-preview and the loop end with RGBA bytes, the peers with 32-bit
+  float planes, which a page would still have to convert. "no read-back" ends when the GPU has finished.
+- All contenders are in one page and take turns, round by round. Set-up (libraries are loaded before it, WebAssembly modules
+  are not) happens once per contender and serves all sizes of a task; the map comes last, when everybody's WebAssembly is
+  there. "first" is the first decode at that size.
+- Fast decodes are averaged over at least 20 ms per entry. What takes more than 10 s decodes twice: first and steady; what
+  would take more than 75 s is not run.
+- eff-GFLOP/s counts the operations of direct convolutions, so clever algorithms may exceed what they execute.
+- Errors are against onnxruntime-web (WASM, 1 thread, a session of its own) for TAESD and a loop in doubles for the map: a
+  number is the largest difference of floats in 0..1, "steps" that of bytes.
+- Memory is what a contender asked for: its WebAssembly memories and, at most at a time since it was last called, its GPU
+  buffers and textures. JavaScript's own heap and the browser's processes are not in it: in one page they cannot be told
+  apart.`;
+
+export function nodeReport({ date, command, before, adapter, features, weights, rows }) {
+  const body = rows.map(({ name, size, flops, setUp, first, times, dispatches }) => [
+    name,
+    `${size}×${size}`,
+    number(setUp),
+    number(first),
+    steady(times),
+    number(flops / median(times) / 1e6),
+    dispatches,
+  ]);
+  return `${[
+    '# Results of `npm run bench -- --node`',
+    [
+      `- Date: ${date}; command: \`${command.join(' ')}\``,
+      ...machineLines(before),
+      `- Node ${before.node}; load average (1 minute) at the end: ${before.load.toFixed(1)}`,
+      `- Adapter (Dawn): ${adapterText(adapter)}`,
+      `- Features asked for: ${features.join(', ') || 'none'}`,
+      `- Weights: ${weights}`,
+    ].join('\n'),
+    table(
+      ['TAESD', 'latents', 'set-up ms', 'first ms', 'steady ms: median (min..max)', 'eff-GFLOP/s', 'dispatches'],
+      body,
+    ),
+    'GPU rows end at `queue.onSubmittedWorkDone()` with the picture on the GPU; read-back rows end with bytes in CPU memory. Set-up ' +
+      'is `createPreviewer`, once for all sizes.',
+  ].join('\n\n')}\n`;
+}
