@@ -1,13 +1,13 @@
 // Decoders on the CPU: the same layers through their reference() loops. What runs where there is no GPU, or only a
 // software one, which is slower than this for per-pixel maps.
 
+import { Clock, type LongWork } from './clock';
 import type { Decoder } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
-import type { LongWork } from './gpu/decode';
 import type { Latents } from './latents';
 import { conv2d, resize } from './ops/index';
-import { type Layer, paramsOf } from './ops/op';
+import { addedOf, inputOf, type Layer, paramsOf } from './ops/op';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
 import { elementAt, type Shape, type Tensor, widenHalves } from './tensor';
@@ -74,15 +74,14 @@ async function decodeOnCpu(
     return { width: view.width, height: view.height, data: new Uint8ClampedArray(rgba.buffer) };
   }
   const input = new Float32Array(view.channels * pixels);
-  for (const sane of [true, false]) {
-    read(0, input, sane);
-    const { planes, shape } = await run(input, [view.channels, view.height, view.width], options);
-    const [, height, width] = shape;
-    const rgba = new Uint32Array(height * width);
-    if (writePixels(planes, height * width, decoder.output, rgba, 0, shape[0] === 4) || !sane)
-      return { width, height, data: new Uint8ClampedArray(rgba.buffer) };
-  }
-  throw new LatentPreviewError('shape', 'latents: they decode to nothing finite');
+  read(0, input, true);
+  // Looked for before the work, which is long.
+  if (!input.every((value) => Math.abs(value) <= largest)) read(0, input, false);
+  const { planes, shape } = await run(input, [view.channels, view.height, view.width], options);
+  const [planeCount, height, width] = shape;
+  const rgba = new Uint32Array(height * width);
+  writePixels(planes, height * width, decoder.output, rgba, 0, planeCount === 4);
+  return { width, height, data: new Uint8ClampedArray(rgba.buffer) };
 }
 
 /** Per-pixel layers, a band of pixels at a time, so that a band stays in a core's cache between its layers. */
@@ -115,9 +114,6 @@ function decodeInBands(
   }
 }
 
-// Milliseconds after which the page gets a turn.
-const longTurn = 30;
-
 /** Runs a decoder's layers over a whole picture, (C, H, W) in and out. */
 type LayerRunner = (
   input: Float32Array,
@@ -144,30 +140,30 @@ async function runReferences(
   layers: readonly Layer[],
   input: Float32Array,
   shape: Shape,
-  { signal, onProgress }: LongWork,
+  options: LongWork,
 ): Promise<{ planes: Float32Array; shape: Shape }> {
+  options.signal?.throwIfAborted();
+  const clock = new Clock(layers.length, options);
+  const lastRead = new Map<number, number>();
+  for (const index of layers.keys())
+    for (const read of [inputOf(layers, index), addedOf(layers, index)])
+      if (read !== undefined) lastRead.set(read, index);
   const results: { planes: Float32Array; shape: Shape }[] = [];
-  let turn = performance.now();
-  const lastRead = layers.map((_, index) => index);
-  layers.forEach(({ from = 1, add }, index) => {
-    if (index - from >= 0) lastRead[index - from] = index;
-    if (add !== undefined) lastRead[index - add] = index;
-  });
   for (const [index, layer] of layers.entries()) {
-    signal?.throwIfAborted();
-    const source = results[index - (layer.from ?? 1)] ?? { planes: input, shape };
-    const added = layer.add === undefined ? undefined : results[index - layer.add].planes;
-    const planes = layer.reference(source.planes, source.shape, undefined, added);
+    const source = results[inputOf(layers, index)] ?? { planes: input, shape };
+    const added = addedOf(layers, index);
+    const planes = layer.reference(
+      source.planes,
+      source.shape,
+      undefined,
+      added === undefined ? undefined : results[added].planes,
+    );
     results[index] = { planes, shape: layer.outputShape(source.shape) };
     // What nobody reads any more need not be kept.
-    lastRead.forEach((when, k) => {
-      if (when === index && k < index) delete results[k];
-    });
-    onProgress?.((index + 1) / layers.length);
-    if (performance.now() - turn < longTurn) continue;
-    await new Promise((resolve) => setTimeout(resolve));
-    turn = performance.now();
+    for (const [read, when] of lastRead) if (when === index) delete results[read];
+    await clock.worked(1);
   }
+  options.onProgress?.(1);
   return results[layers.length - 1];
 }
 
@@ -208,9 +204,11 @@ function readRun(tensor: Tensor, start: number, out: Float32Array): void {
   else out.set(tensor.data.subarray(start, start + out.length));
 }
 
+/** The largest half float: what no sane latent reaches. */
+const largest = 65504;
+
 /** As shaders/lib/latents.wgsl does for every element: non-finite reads as 0, the rest stays below the largest half. */
 function replaceInsane(values: Float32Array, map: Float32Array, { channels, patch, width }: LatentView, first: number) {
-  const largest = 65504;
   const count = values.length / channels;
   for (let k = 0; k < values.length; k++) {
     const c = Math.floor(k / count);

@@ -1,19 +1,20 @@
 // createPreviewer(): the whole flow on one page. Latents in, a picture out, on the GPU or on the CPU.
 
 import { type Canvas, canvasBlob, drawPicture, gpuContext, newCanvas, toImageData } from './canvas';
+import type { LongWork } from './clock';
 import type { CpuDecoder, Picture } from './cpu';
 import { type Decoder, outputScale } from './decoders/decoder';
 import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import { resolveFormat } from './formats/index';
-import type { GpuDecoder, LongWork, OutputSize } from './gpu/decode';
+import type { GpuDecoder, Job, OutputSize } from './gpu/decode';
 import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
 import type { LatentSource } from './gpu/source';
 import { frameData } from './gpu/upload';
 import type { Latents } from './latents';
 import type { Filter } from './ops/resize';
-import { domainMap, selectFrame, viewLatents } from './view';
+import { domainMap, type LatentView, selectFrame, viewLatents } from './view';
 
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
@@ -142,19 +143,14 @@ class DecodingPreviewer implements Previewer {
     const on = this.#alive();
     if ('gpu' in on) {
       const { gpu, device } = on;
-      const size = this.#outputSize(latents, options);
-      const context = gpuContext(canvas, device, size.width, size.height);
-      if (context)
-        return gpu.decode(
-          () => this.#source(gpu, latents, options),
-          size,
-          (encoder, texture) =>
-            encoder.copyTextureToTexture({ texture }, { texture: context.getCurrentTexture() }, [
-              size.width,
-              size.height,
-            ]),
-          options,
-        );
+      const job = this.#job(gpu, latents, options);
+      const { width, height } = job.size;
+      const context = gpuContext(canvas, device, width, height);
+      if (context) {
+        const show = (encoder: GPUCommandEncoder, texture: GPUTexture): void =>
+          encoder.copyTextureToTexture({ texture }, { texture: context.getCurrentTexture() }, [width, height]);
+        return gpu.decode(job, show, options);
+      }
     }
     drawPicture(canvas, await this.#toPicture(latents, options));
   }
@@ -193,8 +189,8 @@ class DecodingPreviewer implements Previewer {
         'gpu-unavailable',
         'previewer: record() needs the GPU, this previewer decodes on the CPU; create it with your `device`',
       );
-    const size = this.#outputSize(latents, options);
-    return on.gpu.record(encoder, this.#source(on.gpu, latents, options), size);
+    const { source, size } = this.#job(on.gpu, latents, options);
+    return on.gpu.record(encoder, source(), size);
   }
 
   destroy(): void {
@@ -207,35 +203,41 @@ class DecodingPreviewer implements Previewer {
 
   async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
     const on = this.#alive();
-    const size = this.#outputSize(latents, options);
-    if ('cpu' in on) return on.cpu.decode(latents, size, options);
-    const data = await on.gpu.readBack(() => this.#source(on.gpu, latents, options), size, options);
-    return { width: size.width, height: size.height, data };
+    if ('cpu' in on) return on.cpu.decode(latents, this.#outputSize(this.#view(latents), options), options);
+    const job = this.#job(on.gpu, latents, options);
+    return { width: job.size.width, height: job.size.height, data: await on.gpu.readBack(job, options) };
   }
 
-  /** Where the frame lies on the GPU; latents in CPU memory are uploaded first. */
-  #source(gpu: GpuDecoder, latents: Latents, options: FrameOptions): LatentSource {
+  #job(gpu: GpuDecoder, latents: Latents, options: FrameOptions): Job {
     const { tensor, domain } = latents;
-    const view = viewLatents(latents, this.format);
+    const view = this.#view(latents);
+    const size = this.#outputSize(view, options);
     const { item, frame } = selectFrame(view, options);
     const base = item * view.strides.item + frame * view.strides.frame;
     const map = domainMap(this.format, domain, this.decoder.domain, view.patch, frame);
-    if ('buffer' in tensor)
-      return { buffer: tensor.buffer, offset: tensor.offset, base, dtype: tensor.dtype, view, domainMap: map };
-    const data = frameData(tensor, view, base);
-    const { buffer, offset } = gpu.upload(data);
-    return { buffer, offset, base: 0, dtype: data.dtype, view: { ...view, strides: data.strides }, domainMap: map };
+    const source = (): LatentSource => {
+      if ('buffer' in tensor)
+        return { buffer: tensor.buffer, offset: tensor.offset, base, dtype: tensor.dtype, view, domainMap: map };
+      const data = frameData(tensor, view, base);
+      const { buffer, offset } = gpu.upload(data);
+      return { buffer, offset, base: 0, dtype: data.dtype, view: { ...view, strides: data.strides }, domainMap: map };
+    };
+    return { source, view, size };
   }
 
-  /** Also where latents that are said to be of another format are refused. */
-  #outputSize(latents: Latents, { size = 'latent', resample = 'bilinear' }: FrameOptions): OutputSize {
-    const { format, decoder } = this;
+  /** Refuses latents that are said to be of another format. */
+  #view(latents: Latents): LatentView {
+    const { format } = this;
     if (latents.format && latents.format.base !== format.base)
       throw new LatentPreviewError(
         'format',
         `latents: they are '${latents.format.id}', the previewer was made for '${format.id}'; create one for theirs`,
       );
-    const view = viewLatents(latents, format);
+    return viewLatents(latents, format);
+  }
+
+  #outputSize(view: LatentView, { size = 'latent', resample = 'bilinear' }: FrameOptions): OutputSize {
+    const { format, decoder } = this;
     if (typeof size === 'object') {
       for (const side of [size.width, size.height])
         if (!Number.isInteger(side) || side < 1)

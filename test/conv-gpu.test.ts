@@ -39,7 +39,8 @@ async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, l
       view,
       domainMap: map,
     });
-    return gpu.readBack(source, { width: width * 8, height: height * 8, filter: 'nearest' }, options);
+    const size = { width: width * 8, height: height * 8, filter: 'nearest' } as const;
+    return gpu.readBack({ source, view, size }, options);
   };
   return { gpu, decode };
 }

@@ -1,9 +1,10 @@
 // The GPU side of a previewer: uploads where needed, records, enlarges, presents and reads back. One submit per frame.
 
+import type { LongWork } from '../clock';
 import { LatentPreviewError } from '../errors';
-import type { Layer } from '../ops/op';
-import { layer } from '../ops/op';
+import { type Layer, layer } from '../ops/op';
 import { type Filter, resize } from '../ops/resize';
+import type { LatentView } from '../view';
 import { pipelineOf } from './kernel';
 import { RecentMap } from './memory';
 import { checkPicture, compilePlan, createPicture, type Plan, type PlanOutput } from './plan';
@@ -18,21 +19,22 @@ export interface GpuDecoder {
   record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture;
   /**
    * Decodes and submits, in several submits where the work is much; the last holds what `finish` records. Rejects with what
-   * the GPU objects to. `source` is called right before the first submit, `finish` in the task of the last; both in this
-   * task where one submit does.
+   * the GPU objects to. All of it happens in this task where one submit does.
    */
-  decode<T>(source: () => LatentSource, size: OutputSize, finish: Finish<T>, options: LongWork): Promise<T>;
+  decode<T>(job: Job, finish: Finish<T>, options: LongWork): Promise<T>;
   /** Decodes and reads the picture back, rows without padding. Calls are answered in order. */
-  readBack(source: () => LatentSource, size: OutputSize, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>>;
+  readBack(job: Job, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>>;
   destroy(): void;
 }
 
 type Finish<T> = (encoder: GPUCommandEncoder, picture: GPUTexture) => T;
 
-export interface LongWork {
-  readonly signal?: AbortSignal;
-  /** From 0 to 1, after each part of a decode that takes several. */
-  readonly onProgress?: (fraction: number) => void;
+/** What is decoded, at which size. */
+export interface Job {
+  /** Latents in CPU memory are uploaded by it: called once, in the task and the error scopes of the first submit. */
+  readonly source: () => LatentSource;
+  readonly view: LatentView;
+  readonly size: OutputSize;
 }
 
 export interface OutputSize {
@@ -104,18 +106,13 @@ class DeviceDecoder implements GpuDecoder {
     return this.#resize(encoder, this.#plan.record(encoder, source), size);
   }
 
-  async decode<T>(
-    source: () => LatentSource,
-    size: OutputSize,
-    finish: Finish<T>,
-    { signal, onProgress }: LongWork,
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    const single = attempt(() => (this.#busy ? undefined : this.#single(source, size, finish)));
-    if ('thrown' in single) throw single.thrown;
-    if (single.value) return single.value;
+  async decode<T>(job: Job, finish: Finish<T>, options: LongWork): Promise<T> {
+    options.signal?.throwIfAborted();
+    const slices = this.#plan.slices(job.view);
+    if (slices === 1 && !this.#busy)
+      return this.#submit((encoder) => finish(encoder, this.record(encoder, job.source(), job.size)));
     // A decode of several submits has the buffers to itself.
-    const turn = this.#lastDecode.then(() => this.#decodeInSlices(source, size, finish, { signal, onProgress }));
+    const turn = this.#lastDecode.then(() => this.#decodeInSlices(slices, job, finish, options));
     this.#busy++;
     this.#lastDecode = turn.then(
       () => void this.#busy--,
@@ -124,32 +121,27 @@ class DeviceDecoder implements GpuDecoder {
     return turn;
   }
 
-  /** Undefined where one submit is not enough. */
-  #single<T>(source: () => LatentSource, size: OutputSize, finish: Finish<T>): Promise<T> | undefined {
-    const latents = source();
-    if (this.#plan.slices(latents) > 1) return undefined;
-    return this.#submit((encoder) => finish(encoder, this.record(encoder, latents, size)));
-  }
-
   async #decodeInSlices<T>(
-    source: () => LatentSource,
-    size: OutputSize,
+    count: number,
+    { source, size }: Job,
     finish: Finish<T>,
     { signal, onProgress }: LongWork,
   ): Promise<T> {
     signal?.throwIfAborted();
-    const latents = source();
-    const count = this.#plan.slices(latents);
+    let latents: LatentSource | undefined;
+    const record = (encoder: GPUCommandEncoder, slice: number): GPUTexture => {
+      latents ??= source();
+      return this.#plan.record(encoder, latents, slice);
+    };
     for (let slice = 0; slice < count - 1; slice++) {
-      await this.#submit((encoder) => this.#plan.record(encoder, latents, slice));
+      await this.#submit((encoder) => record(encoder, slice));
       await Promise.race([this.#device.queue.onSubmittedWorkDone(), this.#lost]);
       signal?.throwIfAborted();
       onProgress?.((slice + 1) / count);
     }
-    const result = await this.#submit((encoder) => {
-      const picture = this.#plan.record(encoder, latents, count - 1);
-      return finish(encoder, this.#resize(encoder, picture, size));
-    });
+    const result = await this.#submit((encoder) =>
+      finish(encoder, this.#resize(encoder, record(encoder, count - 1), size)),
+    );
     onProgress?.(1);
     return result;
   }
@@ -213,19 +205,15 @@ class DeviceDecoder implements GpuDecoder {
     return outcome.value;
   }
 
-  readBack(source: () => LatentSource, size: OutputSize, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>> {
+  readBack(job: Job, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>> {
     // One buffer serves all read-backs: each waits for the one before it.
-    const reading = this.#lastReading.then(() => this.#read(source, size, options));
+    const reading = this.#lastReading.then(() => this.#read(job, options));
     this.#lastReading = reading.catch(() => {});
     return reading;
   }
 
-  async #read(
-    source: () => LatentSource,
-    size: OutputSize,
-    options: LongWork,
-  ): Promise<Uint8ClampedArray<ArrayBuffer>> {
-    const { width, height } = size;
+  async #read(job: Job, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    const { width, height } = job.size;
     // Copies to buffers need rows at multiples of 256 bytes.
     const paddedBytes = Math.ceil((width * 4) / 256) * 256;
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
@@ -235,7 +223,7 @@ class DeviceDecoder implements GpuDecoder {
       encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow: paddedBytes }, [width, height]);
       return buffer;
     };
-    const buffer = await this.decode(source, size, copy, options);
+    const buffer = await this.decode(job, copy, options);
     await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, paddedBytes * height), this.#lost]);
     const mapped = new Uint8Array(buffer.getMappedRange(0, paddedBytes * height));
     const pixels = new Uint8ClampedArray(width * height * 4);

@@ -2,7 +2,9 @@
 // groups of its schedule. Recording a frame of a size seen before creates nothing on the GPU.
 
 import { LatentPreviewError } from '../errors';
-import type { Layer } from '../ops/op';
+import { inputOf, type Layer } from '../ops/op';
+import type { Shape } from '../tensor';
+import type { LatentView } from '../view';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
 import { type Dispatch, type Schedule, type ScheduleLimits, schedule } from './schedule';
@@ -60,7 +62,7 @@ export async function compilePlan(
   const shapes: (readonly number[])[] = [];
   const steps = layers.map(async (layer, index): Promise<Step> => {
     const last = index === layers.length - 1;
-    const input = shapes[index - (layer.from ?? 1)] ?? [channels, 32, 32];
+    const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
     const kernel = layer.kernel(input, device.limits);
     const spec: KernelSpec = {
@@ -107,6 +109,7 @@ export class Plan {
     uniforms?.destroy();
     for (const buffer of buffers) buffer.destroy();
   });
+  readonly #schedules = new RecentMap<Schedule>(keptSizes, () => {});
   readonly #uniforms: ContentCache;
   readonly #maps: ContentCache;
 
@@ -119,9 +122,9 @@ export class Plan {
     this.#maps = new ContentCache(device, 'domain map', GPUBufferUsage.STORAGE);
   }
 
-  /** Into how many submits a frame of this source is best cut. @throws LatentPreviewError `gpu-limit` */
-  slices(source: LatentSource): number {
-    return this.#frame(source).slices.length;
+  /** Into how many submits a frame of this size is best cut. @throws LatentPreviewError `gpu-limit` */
+  slices({ channels, height, width }: LatentView): number {
+    return this.#schedule([channels, height, width]).slices.length;
   }
 
   /**
@@ -155,8 +158,12 @@ export class Plan {
     return this.#frames.get(`${width}×${height}`, () => this.#createFrame([channels, height, width]));
   }
 
-  #createFrame(shape: readonly [number, number, number]): FrameResources {
-    const plan = schedule(this.#layers, shape, this.#limits);
+  #schedule(shape: Shape): Schedule {
+    return this.#schedules.get(shape.join('×'), () => schedule(this.#layers, shape, this.#limits));
+  }
+
+  #createFrame(shape: Shape): FrameResources {
+    const plan = this.#schedule(shape);
     checkPicture(this.#device, plan.width, plan.height);
     const buffers = plan.buffers.map((size, index) =>
       this.#device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE }),

@@ -2,7 +2,7 @@
 // activations would not fit, slices of bounded work. Plain numbers, nothing on a GPU.
 
 import { LatentPreviewError } from '../errors';
-import type { Layer } from '../ops/op';
+import { addedOf, inputOf, type Layer } from '../ops/op';
 import type { Shape } from '../tensor';
 
 /** One dispatch. Sizes in pixels; `input` and `output` are buffer numbers. */
@@ -39,13 +39,6 @@ export interface ScheduleLimits {
 }
 
 const bytesOf = ([channels, height, width]: Shape): number => Math.ceil(channels / 4) * 16 * height * width;
-
-/** The layer whose output layer `index` reads; −1 is the latents. */
-const inputOf = (layers: readonly Layer[], index: number): number => index - (layers[index].from ?? 1);
-const addedOf = (layers: readonly Layer[], index: number): number | undefined => {
-  const { add } = layers[index];
-  return add === undefined ? undefined : index - add;
-};
 
 function shapesOf(layers: readonly Layer[], first: number, shape: Shape): Shape[] {
   const shapes: Shape[] = [];

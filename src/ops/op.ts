@@ -96,6 +96,15 @@ export const layer = <P>(op: Op<P>, params: P, wiring: Wiring = {}): Layer => ({
   kernel: (input, limits) => op.kernel(input, params, limits, wiring.add !== undefined),
 });
 
+/** The layer whose output layer `index` reads; −1 is the decoder's input. */
+export const inputOf = (layers: readonly Layer[], index: number): number => index - (layers[index].from ?? 1);
+
+/** The layer whose output layer `index` adds; undefined where it adds nothing. */
+export function addedOf(layers: readonly Layer[], index: number): number | undefined {
+  const { add } = layers[index];
+  return add === undefined ? undefined : index - add;
+}
+
 /** The parameters of a layer of this op; undefined for a layer of another one. */
 export const paramsOf = <P>({ bound }: Layer, op: Op<P>): P | undefined =>
   bound.op === op ? (bound.params as P) : undefined;

@@ -2,28 +2,21 @@
 // Convolutions run in the module and leave their activations in its memory; the few other layers run their reference()
 // on the same memory. Uses nothing of a page: it runs in a worker as well.
 
+import { Clock, type LongWork, nextTurn } from '../clock';
 import { LatentPreviewError } from '../errors';
 import type { Conv2dParams } from '../ops/conv2d';
 import { conv2d } from '../ops/index';
 import { type Layer, paramsOf } from '../ops/op';
 import { elementCount, formatShape, type Shape } from '../tensor';
-import { Clock, nextTurn } from './clock';
 import { type ConvModule, loadConvModule } from './module';
 import { type Placed, type Schedule, scheduleLayers, type Task } from './schedule';
-
-export interface RunOptions {
-  /** Aborting rejects with the signal's reason within a slice of work. */
-  readonly signal?: AbortSignal;
-  /** From 0 to 1, after each slice of work. */
-  readonly onProgress?: (fraction: number) => void;
-}
 
 export interface ConvRunner {
   /**
    * Runs all layers; (C, H, W) in and out. Gives the page or worker a turn about every 30 ms. Calls are answered in order.
    * @throws LatentPreviewError `shape` where a layer cannot take its input, `gpu-limit` where memory does not suffice
    */
-  run(input: Float32Array, shape: Shape, options?: RunOptions): Promise<{ planes: Float32Array; shape: Shape }>;
+  run(input: Float32Array, shape: Shape, options?: LongWork): Promise<{ planes: Float32Array; shape: Shape }>;
 }
 
 type RunTask = Extract<Task, { kind: 'run' }>;
@@ -87,26 +80,22 @@ class LayerRunner implements ConvRunner {
     module.reserve(end);
   }
 
-  run(input: Float32Array, shape: Shape, options: RunOptions = {}): Promise<{ planes: Float32Array; shape: Shape }> {
+  run(input: Float32Array, shape: Shape, options: LongWork = {}): Promise<{ planes: Float32Array; shape: Shape }> {
     // The memory is one run's at a time.
     const done = this.#last.then(() => this.#run(input, shape, options));
     this.#last = done.catch(() => undefined);
     return done;
   }
 
-  async #run(
-    input: Float32Array,
-    shape: Shape,
-    { signal, onProgress }: RunOptions,
-  ): Promise<{ planes: Float32Array; shape: Shape }> {
+  async #run(input: Float32Array, shape: Shape, options: LongWork): Promise<{ planes: Float32Array; shape: Shape }> {
     // A caller's loop over small pictures would otherwise never end its task.
     await nextTurn();
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     if (input.length !== elementCount(shape))
       throw new LatentPreviewError('shape', `conv: ${input.length} numbers are not ${formatShape(shape)}`);
     const { tasks, places, outputShape } = this.#schedule(shape);
     const planes = new Float32Array(elementCount(outputShape));
-    const clock = new Clock(this.#work(tasks, places), signal, onProgress);
+    const clock = new Clock(this.#work(tasks, places), options);
     const at = (value: number): Placed => places.get(value) as Placed;
     for (const task of tasks) {
       if (task.kind === 'load') this.#view(at(0)).set(input);
@@ -114,7 +103,7 @@ class LayerRunner implements ConvRunner {
       else if (task.kind === 'keep') this.#keepRows(task, at(task.value));
       else this.#storeRows(task, at(task.from.value), planes);
     }
-    onProgress?.(1);
+    options.onProgress?.(1);
     return { planes, shape: outputShape };
   }
 
