@@ -225,6 +225,18 @@ describeGpu('on the GPU', () => {
       plain.destroy();
     }));
 
+  it('rejects with what the GPU objects to where a first frame of a size is made', () =>
+    withDevice(async (device) => {
+      const previewer = await createPreviewer({ format: 'sdxl', device });
+      const create = device.createTexture.bind(device);
+      const refused = vi
+        .spyOn(device, 'createTexture')
+        .mockImplementation((descriptor) => create({ ...descriptor, sampleCount: 3 }));
+      expect(await codeOf(() => previewer.toImageData(sdxl(5, 5)))).toBe('shader');
+      refused.mockRestore();
+      previewer.destroy();
+    }));
+
   it('rejects with what the GPU objects to: a buffer of another device', () =>
     withDevice((one) =>
       withDevice(async (two) => {
