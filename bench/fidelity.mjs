@@ -14,6 +14,7 @@ await build({ root, logLevel: 'error' });
 
 const { compareImages, createPreviewer } = await import('../dist/index.js');
 const { encodePhotos, photos, readLatents, readPicture, withNoise } = await import('../scripts/fit-maps/pictures.mjs');
+const { decode, fidelity, meanOf } = await import('../scripts/fit-maps/measure.mjs');
 const { families, isNet, methodsOf, multiplications, parameterCount } = await import('./fidelity/methods.mjs');
 const { fidelityReport, readmeTable } = await import('./fidelity/report.mjs');
 
@@ -25,21 +26,6 @@ const whole = chosen.length === families.length && !options.quick;
 // Fractions of the latents' own scale.
 const noiseLevels = [0.1, 0.3, 0.6];
 const tested = photos.filter(({ use }) => use === 'test');
-
-/** The picture averaged over factor × factor pixels. */
-function averaged({ width, height, data }, factor) {
-  const [w, h] = [Math.floor(width / factor), Math.floor(height / factor)];
-  const small = new Uint8ClampedArray(w * h * 4).fill(255);
-  for (let y = 0; y < h; y++)
-    for (let x = 0; x < w; x++)
-      for (let k = 0; k < 3; k++) {
-        let sum = 0;
-        for (let dy = 0; dy < factor; dy++)
-          for (let dx = 0; dx < factor; dx++) sum += data[((y * factor + dy) * width + x * factor + dx) * 4 + k];
-        small[(y * w + x) * 4 + k] = Math.round(sum / factor ** 2);
-      }
-  return { width: w, height: h, data: small };
-}
 
 /** The latents as `format` takes them: FLUX.2's packed ones for tables over 128 channels. */
 function packedFor({ tensor }, { channels, base, id }) {
@@ -60,49 +46,24 @@ function packedFor({ tensor }, { channels, base, id }) {
   return { tensor: { dtype: 'float32', shape: [1, channels, rows, columns], data }, domain: 'model' };
 }
 
-/** Thumbnail (latent size) and full picture (the photo's size, enlarged bicubically) of one method. */
-async function decode(previewer, latents, { width, height }) {
-  const { format, decoder } = previewer;
-  const given = packedFor(latents, format);
-  const full = await previewer.toImageData(given, { size: { width, height }, resample: 'bicubic' });
-  const [w, h] = [width / 8, height / 8];
-  const own = (format.spatialDownscale / 8) * (1 / decoder.upscale);
-  if (decoder.upscale === 8) return { full, thumbnail: averaged(full, 8) };
-  if (own > 1) return { full, thumbnail: await previewer.toImageData(given, { size: { width: w, height: h }, resample: 'bicubic' }) };
-  return { full, thumbnail: averaged(await previewer.toImageData(given), decoder.upscale) };
-}
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /** Root mean square of the difference of two pictures, in steps of 0..255. */
 const rms = (a, b) => 255 * 10 ** (-compareImages(a, b).psnr / 20);
 
 async function measure(method, pictures) {
   const previewer = await createPreviewer({ format: method.format, decoder: method.decoder, backend: 'cpu' });
-  const rows = [];
-  for (const { photo, thumbnail, latents, noisy } of pictures) {
-    const clean = await decode(previewer, latents, photo);
-    const full = compareImages(clean.full, photo);
-    const row = {
-      thumbnail: compareImages(clean.thumbnail, thumbnail).psnr,
-      full: full.psnr,
-      ssim: full.ssim,
-      deltaE: full.deltaE,
-      noise: [],
-    };
-    for (const level of noisy) {
-      const one = await decode(previewer, level, photo);
-      row.noise.push({
-        thumbnail: compareImages(one.thumbnail, thumbnail).psnr,
-        full: compareImages(one.full, photo).psnr,
-        change: rms(one.thumbnail, clean.thumbnail),
-      });
-    }
-    rows.push(row);
-  }
   const { decoder, format } = previewer;
+  const rows = [];
+  for (const { photo, latents, noisy } of pictures) {
+    const clean = await decode(previewer, packedFor(latents, format), photo);
+    const noise = [];
+    for (const level of noisy) {
+      const one = await decode(previewer, packedFor(level, format), photo);
+      const { thumbnail, full } = fidelity(one, photo);
+      noise.push({ thumbnail, full, change: rms(one.thumbnail, clean.thumbnail) });
+    }
+    rows.push({ clean: fidelity(clean, photo), noise });
+  }
   previewer.destroy();
-  const over = (pick) => mean(rows.map(pick));
   return {
     name: method.name,
     kind: method.kind,
@@ -110,17 +71,9 @@ async function measure(method, pictures) {
     licence: method.kind === 'table' ? format.source.licence : undefined,
     parameters: parameterCount(decoder),
     multiplications: multiplications(decoder, format),
-    thumbnail: over((row) => row.thumbnail),
-    full: over((row) => row.full),
-    ssim: over((row) => row.ssim),
-    deltaE: over((row) => row.deltaE),
-    noise: noiseLevels.map((level, k) => ({
-      level,
-      thumbnail: over((row) => row.noise[k].thumbnail),
-      full: over((row) => row.noise[k].full),
-      change: over((row) => row.noise[k].change),
-    })),
-    photos: tested.map(({ name }, k) => ({ name, ...rows[k] })),
+    ...meanOf(rows.map(({ clean }) => clean)),
+    noise: noiseLevels.map((level, k) => ({ level, ...meanOf(rows.map(({ noise }) => noise[k])) })),
+    photos: tested.map(({ name }, k) => ({ name, ...rows[k].clean })),
   };
 }
 
@@ -135,7 +88,7 @@ for (const family of chosen) {
     const photo = readPicture(`${name}-whole`);
     const { latents, scale } = await readLatents(family.id, `${name}-whole`);
     const noisy = noiseLevels.map((level) => withNoise(latents, level * scale, 100 * k + 10 * level));
-    pictures.push({ photo, thumbnail: averaged(photo, 8), latents, noisy });
+    pictures.push({ photo, latents, noisy });
   }
   const methods = [];
   for (const method of await methodsOf(family)) {

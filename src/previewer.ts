@@ -7,7 +7,7 @@ import { type Decoder, outputScale } from './decoders/decoder';
 import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
-import { resolveFormat } from './formats/index';
+import { formats, resolveFormat } from './formats/index';
 import type { GpuDecoder, Job, OutputSize } from './gpu/decode';
 import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
 import type { LatentSource } from './gpu/source';
@@ -19,7 +19,10 @@ import { domainMap, type LatentView, selectFrame, viewLatents } from './view';
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
   readonly format: string | LatentFormat;
-  /** Default: the format's published map to RGB. */
+  /**
+   * Default: the best that needs no download. For an id whose map this project fitted (`sd15`, `sdxl`, `sd3`, `flux`,
+   * `flux2`) that map; for every other id and for objects of your own `linear(format)`, the published table.
+   */
   readonly decoder?: Decoder;
   /** Your own device; it is never destroyed here. Given, `auto` always uses it. */
   readonly device?: GPUDevice;
@@ -84,7 +87,7 @@ export async function createPreviewer({
   backend = 'auto',
 }: PreviewerOptions): Promise<Previewer> {
   const resolved = resolveFormat(format);
-  const chosen = decoder ?? linear(resolved);
+  const chosen = decoder ?? (await bestDecoder(resolved));
   if (chosen.channels !== resolved.channels)
     throw new LatentPreviewError(
       'format',
@@ -100,6 +103,17 @@ export async function createPreviewer({
   const { createGpuDecoder } = await import('./gpu/decode');
   const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output);
   return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu });
+}
+
+/** What is used where no decoder is given. */
+async function bestDecoder(format: LatentFormat): Promise<Decoder> {
+  // A copy of one of the package's formats may hold its owner's table.
+  if (formats[format.id] === format) {
+    const { latentMap, maps } = await import('./maps/index');
+    const load = maps[format.id];
+    if (load) return latentMap(await load());
+  }
+  return linear(format);
 }
 
 /** Undefined where `auto` does better on the CPU. */

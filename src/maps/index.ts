@@ -1,0 +1,25 @@
+// The maps that this project fitted, by format: what a previewer uses where no decoder is given. Each loads when asked for.
+// The numbers are in weights/, with how they were made. `import { maps } from 'latent-preview/maps'`.
+
+import type { LatentMap } from '../decoders/latent-map';
+
+export { type LatentMap, latentMap } from '../decoders/latent-map';
+
+const parsed =
+  (load: () => Promise<{ readonly default: string }>): (() => Promise<LatentMap>) =>
+  async () =>
+    JSON.parse((await load()).default);
+
+/**
+ * How to load the fitted map of a format, by its id: `latentMap(await maps.sdxl())`. Frozen, without a prototype. Measured
+ * beside the published tables in bench/FIDELITY.md.
+ */
+export const maps: Readonly<Record<string, () => Promise<LatentMap>>> = /* @__PURE__ */ Object.freeze({
+  __proto__: null,
+  // As text: it is smaller than the same numbers as code, and read faster.
+  sd15: parsed(() => import('../../weights/sd15.json?raw')),
+  sdxl: parsed(() => import('../../weights/sdxl.json?raw')),
+  sd3: parsed(() => import('../../weights/sd3.json?raw')),
+  flux: parsed(() => import('../../weights/flux.json?raw')),
+  flux2: parsed(() => import('../../weights/flux2.json?raw')),
+});
