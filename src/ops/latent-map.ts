@@ -22,11 +22,17 @@ export interface LatentMapParams {
 }
 
 /** Weights per row. */
-export const featureCount = ({ channels, neighbourhood, degree }: Omit<LatentMapParams, 'coefficients'>): number =>
+export const featureCount = ({
+  channels,
+  neighbourhood,
+  degree,
+}: Pick<LatentMapParams, 'channels' | 'neighbourhood' | 'degree'>): number =>
   monomialCount(channels, degree) + channels * (neighbourhood ** 2 - 1);
 
-/** Invocations of a workgroup: picture pixels. */
-const group = { width: 16, height: 8 };
+/** Picture pixels of a workgroup's side: a square has the fewest neighbours. */
+const groupSide = 8;
+/** Of workgroup memory: more leaves GPUs fewer workgroups at a time, and takes software ones seconds to compile. */
+const preferredBytes = 8192;
 
 export const latentMap: Op<LatentMapParams> = {
   name: 'latent-map',
@@ -137,12 +143,11 @@ function gather(
       }
 }
 
-/** Latent pixels of a workgroup: as many as its picture pixels and its memory allow, halved from the longer side. */
+/** Latent pixels of a workgroup: a group's, halved until they fit. */
 function tileThatFits({ channels, neighbourhood, upscale }: LatentMapParams, storage: number) {
-  let tileWidth = Math.max(1, group.width / upscale);
-  let tileHeight = Math.max(1, group.height / upscale);
+  let [tileWidth, tileHeight] = [groupSide / upscale, groupSide / upscale];
   const bytes = (): number => 4 * channels * (tileWidth + neighbourhood - 1) * (tileHeight + neighbourhood - 1);
-  while (bytes() > storage && tileWidth * tileHeight > 1)
+  while (bytes() > Math.min(preferredBytes, storage) && tileWidth > 1)
     if (tileWidth > tileHeight) tileWidth /= 2;
     else tileHeight /= 2;
   if (bytes() > storage)
