@@ -111,6 +111,9 @@ if (whole) {
   // The README's table stands between two comments, so that no figure in it is copied by hand.
   const readme = join(root, 'README.md');
   const marked = /(<!-- fidelity: [^>]*-->\n)[\s\S]*?(<!-- \/fidelity -->)/;
-  writeFileSync(readme, readFileSync(readme, 'utf8').replace(marked, (_, open, close) => open + readmeTable(report) + close));
+  writeFileSync(
+    readme,
+    readFileSync(readme, 'utf8').replace(marked, (_, open, close) => open + readmeTable(report) + close),
+  );
 }
 console.log(markdown);

@@ -1,5 +1,5 @@
-// Which decoders a family of latents has: its published tables, the opt-in ones with their licence, and those that the
-// user dropped onto the page.
+// Which decoders a family of latents has: the map that this project fitted, the published tables, the opt-in ones with their
+// licence, and those that the user dropped onto the page.
 
 import { weightsKind } from '../src/decoders/weights-kind';
 import { copyleftFormats } from '../src/formats/copyleft/index';
@@ -14,12 +14,13 @@ import {
   polynomial,
   type WeightsJson,
 } from '../src/index';
+import { latentMap, maps } from '../src/maps/index';
 import { type Entry, type ImportedDecoder, newId, type State } from './state';
 
 export interface DecoderChoice {
   readonly id: string;
   readonly label: string;
-  readonly group: 'table' | 'opt-in' | 'own';
+  readonly group: 'fitted' | 'table' | 'opt-in' | 'own';
   readonly format: LatentFormat;
   /** Undefined: the format's own table. */
   readonly decoder?: Decoder;
@@ -27,6 +28,11 @@ export interface DecoderChoice {
   /** True where another choice has the same table. */
   readonly duplicate: boolean;
 }
+
+/** By format. They are small, and knowing them from the start spares every part of the page a wait. */
+const fittedMaps = new Map(
+  await Promise.all(Object.entries(maps).map(async ([id, load]) => [id, latentMap(await load())] as const)),
+);
 
 /** The families: formats that are not just another table of one. */
 export const families: readonly LatentFormat[] = Object.values(formats).filter(({ id, base }) => id === base);
@@ -48,8 +54,21 @@ export function choicesFor(family: LatentFormat, imported: readonly ImportedDeco
       imported: one,
       duplicate: false,
     }));
+  const fittedMap = fittedMaps.get(family.id);
+  const fitted: readonly DecoderChoice[] = fittedMap
+    ? [
+        {
+          id: family.id,
+          label: `${family.id} · fitted here · MIT`,
+          group: 'fitted',
+          format: family,
+          decoder: fittedMap,
+          duplicate: false,
+        },
+      ]
+    : [];
   const tables = [...Object.values(formats), ...Object.values(copyleftFormats)].filter(
-    ({ base, latentRgbFactors }) => base === family.base && latentRgbFactors,
+    ({ id, base, latentRgbFactors }) => base === family.base && latentRgbFactors && !(fittedMap && id === base),
   );
   const published = tables.map((format) => {
     const { id, base, latentRgbFactors, source } = format;
@@ -61,17 +80,18 @@ export function choicesFor(family: LatentFormat, imported: readonly ImportedDeco
       : `${id} · ${source.licence === 'NONE' ? 'no licence stated' : source.licence}`;
     return { id, label, group: id in formats ? ('table' as const) : ('opt-in' as const), format, duplicate };
   });
-  return [...published, ...own];
+  return [...fitted, ...published, ...own];
 }
 
 /** The decoder that an entry has chosen; undefined where its family has none under a permissive licence. */
 export const choiceOf = ({ decoders }: State, entry: Entry): DecoderChoice | undefined =>
   choicesFor(familyOf(entry.format), decoders).find(({ id }) => id === entry.decoder);
 
-/** Decoders whose pixels depend on each other: nets of convolutions, thousands of times the work of a table. */
-export const isLong = ({ decoder }: DecoderChoice): boolean => decoder?.layers.some((one) => !one.perPixel) ?? false;
+/** Nets of convolutions: thousands of times the work of a table. */
+export const isLong = ({ decoder }: DecoderChoice): boolean =>
+  decoder?.layers.some(({ name }) => name === 'conv2d') ?? false;
 
-/** Where a decoder stands on the ladder: tables, polynomials, perceptrons, then nets by how much they enlarge. */
+/** Where a decoder stands on the ladder: tables, maps, perceptrons, then nets by how much they enlarge. */
 export function rungOf(choice: DecoderChoice): number {
   const { decoder } = choice;
   if (!decoder) return 0;

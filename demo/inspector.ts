@@ -138,6 +138,7 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
     select,
     [
       { options: none },
+      { label: 'Fitted by this project', options: options('fitted') },
       { label: 'Published tables', options: options('table') },
       { label: 'Opt-in: copyleft or custom terms', options: options('opt-in') },
       { label: 'Yours', options: options('own') },
@@ -151,7 +152,8 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
   own.textContent = upscale > 1 ? 'decoder’s' : 'latent';
   own.title = upscale > 1 ? `${upscale}×${upscale} pixels per latent pixel` : 'One pixel per latent pixel';
   const text = choice?.decoder
-    ? `Your own decoder${upscale > 1 ? `: ${upscale}×${upscale} pixels from each latent pixel` : ''}.`
+    ? `${choice.group === 'own' ? 'Your own decoder' : `Fitted by this project, MIT: ${choice.decoder.name}`}` +
+      `${upscale > 1 ? `, ${upscale}×${upscale} pixels from each latent pixel` : ''}.`
     : source
       ? `From ${source.repo}, ${source.licence}.${suspect ? ` Suspect: ${suspect}` : ''}`
       : 'Nobody has published a map for this format under a permissive licence.';

@@ -179,8 +179,9 @@ class DecodingPreviewer implements Previewer {
   }
 
   async toImageBitmap(latents: Latents, options: FrameOptions = {}): Promise<ImageBitmap> {
+    const on = this.#alive();
     // What takes several submits ends in another task than this one.
-    if ('cpu' in this.#alive() || typeof OffscreenCanvas !== 'function' || this.decoder.upscale > 1)
+    if ('cpu' in on || typeof OffscreenCanvas !== 'function' || !on.gpu.isAtOnce(this.#view(latents)))
       return createImageBitmap(toImageData(await this.#toPicture(latents, options)));
     // No read-back: the canvas hands its texture over. It must do so in the task that submitted.
     this.#bitmapCanvas ??= new OffscreenCanvas(1, 1);

@@ -3,8 +3,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formats, linear, loadWeights, mlp, taesd, vaeApprox } from '../../dist/index.js';
 import { copyleftFormats } from '../../dist/formats/copyleft/index.js';
+import { formats, linear, loadWeights, mlp, taesd, vaeApprox } from '../../dist/index.js';
 import { root } from '../../scripts/setup.mjs';
 
 const shared = join(root, '..', 'shared');
@@ -47,7 +47,12 @@ export async function methodsOf({ id, taesd: tiny, approx, birch = [] }) {
   ]) {
     if (!file || !existsSync(file)) continue;
     const decoder = make(await loadWeights(readFileSync(file)));
-    methods.push({ name: name === 'TAESD' ? `${tiny.toUpperCase()} decoder` : name, kind: 'net', format: formats[id], decoder });
+    methods.push({
+      name: name === 'TAESD' ? `${tiny.toUpperCase()} decoder` : name,
+      kind: 'net',
+      format: formats[id],
+      decoder,
+    });
   }
   return methods;
 }

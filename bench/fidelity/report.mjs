@@ -58,7 +58,9 @@ Means over ${photos.length} photos that no map was fitted on or chosen by: ${pho
   square in steps of 0 to 255: how much of the noise comes through.
 
 ${families
-  .map((family) => `## ${family.title}\n\n${methodTable(family)}\n\nWith noise:\n\n${noiseTable(family, noiseLevels)}\n`)
+  .map(
+    (family) => `## ${family.title}\n\n${methodTable(family)}\n\nWith noise:\n\n${noiseTable(family, noiseLevels)}\n`,
+  )
   .join('\n')}`;
 }
 

@@ -74,10 +74,17 @@ function pairsOf(family, noise) {
 
 const chosenBy = views.filter(({ use }) => use === 'choose');
 
-async function fit(family, candidate, noise) {
+async function fitMap(family, candidate, noise) {
   const { kind, neighbourhood, upscale } = candidate;
   const holdOut = chosenBy.map(({ name }) => name);
-  const made = await fitLatentMap(pairsOf(family, noise), { format: family, kind, neighbourhood, upscale, ridge, holdOut });
+  const made = await fitLatentMap(pairsOf(family, noise), {
+    format: family,
+    kind,
+    neighbourhood,
+    upscale,
+    ridge,
+    holdOut,
+  });
   // Six digits are more than the 8 bits of a picture ask for.
   const coefficients = made.map.coefficients.map((value) => Number(value.toPrecision(6)));
   const map = { ...made.map, coefficients };
@@ -101,7 +108,7 @@ async function chooseMap(family) {
   let best;
   // The kind by the full picture: it rewards what the thumbnail shows and detail besides.
   for (const candidate of candidates(latents.tensor.shape[1])) {
-    const result = await fit(family, candidate, 0);
+    const result = await fitMap(family, candidate, 0);
     tried.push(figures(result));
     console.log(`${family}: ${label(result)}: ${result.thumbnail.toFixed(2)} / ${result.full.toFixed(2)} dB`);
     if (!best || result.full > best.full) best = result;
@@ -109,7 +116,7 @@ async function chooseMap(family) {
   const quiet = best.thumbnail - noiseMayCost;
   const noises = [figures(best)];
   for (const noise of noiseLevels.slice(1)) {
-    const result = await fit(family, candidateOf(best), noise);
+    const result = await fitMap(family, candidateOf(best), noise);
     noises.push(figures(result));
     console.log(`${family}: noise ${noise}: ${result.thumbnail.toFixed(2)} / ${result.full.toFixed(2)} dB`);
     if (result.thumbnail < quiet) break;
@@ -164,4 +171,7 @@ for (const family of families) {
   writeFileSync(reportFile, `${JSON.stringify(report, null, 1)}\n`);
   console.log(`${family}: ${label(best)}, noise ${best.noise}`);
 }
-writeFileSync(join(root, 'weights', 'README.md'), weightsReadme(report, { photos, mostMultiplications, noiseMayCost, ridge }));
+writeFileSync(
+  join(root, 'weights', 'README.md'),
+  weightsReadme(report, { photos, mostMultiplications, noiseMayCost, ridge }),
+);

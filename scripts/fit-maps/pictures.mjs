@@ -19,7 +19,11 @@ const charts = ['chart-1', 'chart-2'];
 /** `{ name, use }` of every picture: a photo has three views to fit on, one to choose and to measure by. */
 export const views = [
   ...photos.flatMap(({ name, use }) =>
-    (use === 'fit' ? ['whole', 'near', 'dark'] : ['whole']).map((view) => ({ name: `${name}-${view}`, photo: name, use })),
+    (use === 'fit' ? ['whole', 'near', 'dark'] : ['whole']).map((view) => ({
+      name: `${name}-${view}`,
+      photo: name,
+      use,
+    })),
   ),
   ...charts.map((name) => ({ name, photo: name, use: 'fit' })),
 ];

@@ -22,6 +22,8 @@ export interface GpuDecoder {
    * the GPU objects to. All of it happens in this task where one submit does.
    */
   decode<T>(job: Job, finish: Finish<T>, options: LongWork): Promise<T>;
+  /** Whether a decode now would be one submit in the caller's task. */
+  isAtOnce(view: LatentView): boolean;
   /** Decodes and reads the picture back, rows without padding. Calls are answered in order. */
   readBack(job: Job, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>>;
   destroy(): void;
@@ -106,12 +108,16 @@ class DeviceDecoder implements GpuDecoder {
     return this.#resize(encoder, this.#plan.record(encoder, source), size);
   }
 
+  isAtOnce(view: LatentView): boolean {
+    return this.#plan.slices(view) === 1 && !this.#busy;
+  }
+
   async decode<T>(job: Job, finish: Finish<T>, options: LongWork): Promise<T> {
     options.signal?.throwIfAborted();
-    const slices = this.#plan.slices(job.view);
-    if (slices === 1 && !this.#busy)
+    if (this.isAtOnce(job.view))
       return this.#submit((encoder) => finish(encoder, this.record(encoder, job.source(), job.size)));
     // A decode of several submits has the buffers to itself.
+    const slices = this.#plan.slices(job.view);
     const turn = this.#lastDecode.then(() => this.#decodeInSlices(slices, job, finish, options));
     this.#busy++;
     this.#lastDecode = turn.then(
