@@ -1,7 +1,7 @@
 // `npm run bench:fidelity`: how near every method's picture comes to the photo that was encoded, and what noise in the
 // latents does to it. Through the package's own CPU path, so what is measured is what users get. Writes FIDELITY.md.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'vite';
@@ -19,7 +19,11 @@ const { families, isNet, methodsOf, multiplications, parameterCount } = await im
 const { fidelityReport, readmeTable } = await import('./fidelity/report.mjs');
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, families: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    families: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
 const chosen = families.filter(({ id }) => !options.families || options.families.split(',').includes(id));
 const whole = chosen.length === families.length && !options.quick;
@@ -81,6 +85,14 @@ encodePhotos(
   chosen.map(({ id }) => id),
   'test',
 );
+// With --only the rest is taken from the run before, as far as that had it.
+const artifacts = join(root, 'artifacts', 'bench');
+const record = join(artifacts, 'fidelity.json');
+const before = options.only && existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')).families : [];
+const measured = (family, { name }) =>
+  name.includes(options.only)
+    ? undefined
+    : before.find(({ id }) => id === family.id)?.methods.find((method) => method.name === name);
 const results = [];
 for (const family of chosen) {
   const pictures = [];
@@ -93,7 +105,7 @@ for (const family of chosen) {
   const methods = [];
   for (const method of await methodsOf(family)) {
     if (options.quick && isNet(method)) continue;
-    const result = await measure(method, pictures);
+    const result = measured(family, method) ?? (await measure(method, pictures));
     methods.push(result);
     console.log(`${family.id}: ${result.name} ${result.thumbnail.toFixed(2)} dB, full ${result.full.toFixed(2)} dB`);
   }
@@ -101,10 +113,9 @@ for (const family of chosen) {
 }
 
 const report = { date: new Date().toISOString().slice(0, 10), photos: tested, noiseLevels, families: results };
-const artifacts = join(root, 'artifacts', 'bench');
 mkdirSync(artifacts, { recursive: true });
 const markdown = fidelityReport(report);
-writeFileSync(join(artifacts, 'fidelity.json'), JSON.stringify(report, null, 1));
+writeFileSync(record, JSON.stringify(report, null, 1));
 writeFileSync(join(artifacts, 'fidelity.md'), markdown);
 if (whole) {
   writeFileSync(join(root, 'bench', 'FIDELITY.md'), markdown);
