@@ -29,6 +29,8 @@ const chosen = families.filter(({ id }) => !options.families || options.families
 const whole = chosen.length === families.length && !options.quick;
 // Fractions of the latents' own scale.
 const noiseLevels = [0.1, 0.3, 0.6];
+// Noise is the same everywhere, so a few photos tell: bright and dark, pale and of deep colours.
+const noisePhotos = ['kodak-03', 'kodak-17', 'coffee', 'dogs'];
 const tested = photos.filter(({ use }) => use === 'test');
 
 /** The latents as `format` takes them: FLUX.2's packed ones for tables over 128 channels. */
@@ -56,16 +58,16 @@ const rms = (a, b) => 255 * 10 ** (-compareImages(a, b).psnr / 20);
 async function measure(method, pictures) {
   const previewer = await createPreviewer({ format: method.format, decoder: method.decoder, backend: 'cpu' });
   const { decoder, format } = previewer;
-  const rows = [];
+  const clean = [];
+  const noise = noiseLevels.map(() => []);
   for (const { photo, latents, noisy } of pictures) {
-    const clean = await decode(previewer, packedFor(latents, format), photo);
-    const noise = [];
-    for (const level of noisy) {
+    const picture = await decode(previewer, packedFor(latents, format), photo);
+    clean.push(fidelity(picture, photo));
+    for (const [k, level] of noisy.entries()) {
       const one = await decode(previewer, packedFor(level, format), photo);
       const { thumbnail, full } = fidelity(one, photo);
-      noise.push({ thumbnail, full, change: rms(one.thumbnail, clean.thumbnail) });
+      noise[k].push({ thumbnail, full, change: rms(one.thumbnail, picture.thumbnail) });
     }
-    rows.push({ clean: fidelity(clean, photo), noise });
   }
   previewer.destroy();
   return {
@@ -75,56 +77,75 @@ async function measure(method, pictures) {
     licence: method.kind === 'table' ? format.source.licence : undefined,
     parameters: parameterCount(decoder),
     multiplications: multiplications(decoder, format),
-    ...meanOf(rows.map(({ clean }) => clean)),
-    noise: noiseLevels.map((level, k) => ({ level, ...meanOf(rows.map(({ noise }) => noise[k])) })),
-    photos: tested.map(({ name }, k) => ({ name, ...rows[k].clean })),
+    ...meanOf(clean),
+    noise: noiseLevels.map((level, k) => ({ level, ...meanOf(noise[k]) })),
+    photos: tested.map(({ name }, k) => ({ name, ...clean[k] })),
   };
 }
+
+async function readPictures(family) {
+  const pictures = [];
+  for (const [k, { name }] of tested.entries()) {
+    const photo = readPicture(`${name}-whole`);
+    const { latents, scale } = await readLatents(family.id, `${name}-whole`);
+    const levels = noisePhotos.includes(name) ? noiseLevels : [];
+    const noisy = levels.map((level) => withNoise(latents, level * scale, 100 * k + 10 * level));
+    pictures.push({ photo, latents, noisy });
+  }
+  return pictures;
+}
+
+const artifacts = join(root, 'artifacts', 'bench');
+mkdirSync(artifacts, { recursive: true });
+// Every result as soon as it is there: with --only, those of other methods are taken from the runs before.
+const record = join(artifacts, 'fidelity-results.json');
+const results = options.only && existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')) : {};
 
 encodePhotos(
   chosen.map(({ id }) => id),
   'test',
 );
-// With --only the rest is taken from the run before, as far as that had it.
-const artifacts = join(root, 'artifacts', 'bench');
-const record = join(artifacts, 'fidelity.json');
-const before = options.only && existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')).families : [];
-const measured = (family, { name }) =>
-  name.includes(options.only)
-    ? undefined
-    : before.find(({ id }) => id === family.id)?.methods.find((method) => method.name === name);
-const results = [];
-for (const family of chosen) {
-  const pictures = [];
-  for (const [k, { name }] of tested.entries()) {
-    const photo = readPicture(`${name}-whole`);
-    const { latents, scale } = await readLatents(family.id, `${name}-whole`);
-    const noisy = noiseLevels.map((level) => withNoise(latents, level * scale, 100 * k + 10 * level));
-    pictures.push({ photo, latents, noisy });
+const methods = new Map();
+for (const family of chosen)
+  methods.set(
+    family,
+    (await methodsOf(family)).filter((method) => !(options.quick && isNet(method))),
+  );
+// Nets last: they take most of the time.
+for (const nets of [false, true])
+  for (const [family, list] of methods) {
+    let pictures;
+    for (const method of list.filter((one) => isNet(one) === nets)) {
+      const key = `${family.id} ${method.name}`;
+      if (results[key] && !method.name.includes(options.only)) continue;
+      pictures ??= await readPictures(family);
+      const result = await measure(method, pictures);
+      results[key] = result;
+      writeFileSync(record, JSON.stringify(results));
+      console.log(`${key}: ${result.thumbnail.toFixed(2)} dB, full ${result.full.toFixed(2)} dB`);
+    }
   }
-  const methods = [];
-  for (const method of await methodsOf(family)) {
-    if (options.quick && isNet(method)) continue;
-    const result = measured(family, method) ?? (await measure(method, pictures));
-    methods.push(result);
-    console.log(`${family.id}: ${result.name} ${result.thumbnail.toFixed(2)} dB, full ${result.full.toFixed(2)} dB`);
-  }
-  results.push({ id: family.id, title: family.title, methods });
-}
 
-const report = { date: new Date().toISOString().slice(0, 10), photos: tested, noiseLevels, families: results };
-mkdirSync(artifacts, { recursive: true });
+const report = {
+  date: new Date().toISOString().slice(0, 10),
+  photos: tested,
+  noiseLevels,
+  noisePhotos: tested.filter(({ name }) => noisePhotos.includes(name)),
+  families: chosen.map((family) => ({
+    id: family.id,
+    title: family.title,
+    methods: methods.get(family).map(({ name }) => results[`${family.id} ${name}`]),
+  })),
+};
 const markdown = fidelityReport(report);
-writeFileSync(record, JSON.stringify(report, null, 1));
-writeFileSync(join(artifacts, 'fidelity.md'), markdown);
+const folder = whole ? join(root, 'bench') : artifacts;
+writeFileSync(join(folder, 'FIDELITY.md'), markdown);
+writeFileSync(join(folder, 'FIDELITY.json'), `${JSON.stringify(report)}\n`);
 if (whole) {
-  writeFileSync(join(root, 'bench', 'FIDELITY.md'), markdown);
   // The README's table stands between two comments, so that no figure in it is copied by hand.
   const readme = join(root, 'README.md');
   const marked = /(<!-- fidelity: [^>]*-->\n)[\s\S]*?(<!-- \/fidelity -->)/;
-  writeFileSync(
-    readme,
-    readFileSync(readme, 'utf8').replace(marked, (_, open, close) => open + readmeTable(report) + close),
-  );
+  const filled = readFileSync(readme, 'utf8').replace(marked, (_, open, close) => open + readmeTable(report) + close);
+  writeFileSync(readme, filled);
 }
 console.log(markdown);

@@ -39,11 +39,11 @@ const origin =
   'what the full VAE gives; no full VAE was at hand. Figures for its latents may differ, more so for maps that were not ' +
   'fitted on the tiny encoders’ latents: the published tables and A1111’s nets.';
 
-export function fidelityReport({ date, photos, noiseLevels, families }) {
+export function fidelityReport({ date, photos, noiseLevels, noisePhotos, families }) {
   return `# How near each preview comes to the photo
 
-${date}. Rerun: \`npm run bench:fidelity\` (\`-- --quick\` leaves out the nets, \`-- --families sdxl,flux\` takes some; only a
-whole run writes this file). Everything is decoded by this package's CPU path, as users get it.
+${date}. Rerun: \`npm run bench:fidelity\` (\`-- --quick\` leaves out the nets, \`-- --families sdxl,flux\` takes some, `-- --only ours` measures that
+again and takes the rest from the runs before; only whole runs write this file). Everything is decoded by this package's CPU path, as users get it.
 
 ${origin}
 
@@ -53,9 +53,9 @@ Means over ${photos.length} photos that no map was fitted on or chosen by: ${pho
   enlarged bicubically.
 - full, SSIM, ΔE: against the photo; smaller pictures are enlarged bicubically by the previewer.
 - parameters: numbers in the decoder. multiplications: per latent pixel.
-- noise: normal noise is added to the latents, its deviation 0.1, 0.3 and 0.6 times that of the photo's latents. dB: the
-  thumbnail against that of the clean photo. change: how far the thumbnail moved from the same method's clean one, root mean
-  square in steps of 0 to 255: how much of the noise comes through.
+- noise: normal noise is added to the latents, its deviation 0.1, 0.3 and 0.6 times that of the photo's latents. Over
+  ${noisePhotos.map(({ title }) => title).join(', ')}. dB: the thumbnail against that of the clean photo. change: how far the
+  thumbnail moved from the same method's clean one, root mean square in steps of 0 to 255: how much noise comes through.
 
 ${families
   .map(

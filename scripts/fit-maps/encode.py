@@ -3,6 +3,7 @@
 tiny encoder of every family.
 
 Run: python3 scripts/fit-maps/encode.py [--use test]
+     python3 scripts/fit-maps/encode.py --sample    writes test/fixtures/maps, what the tests hold the maps to
 Needs: torch, numpy, Pillow, the encoders and photos in ../shared/fixtures, and, for photos that Debian packages carry,
 the packages installed or `apt-get download` to fetch them. Writes artifacts/fit-maps, and only what is missing there.
 """
@@ -36,6 +37,9 @@ VARIED = {
     "near": (1024, (-0.6, 0.7), (1.0, 2.2)),
     "dark": (768, (-3.0, -1.2), (0.8, 1.8)),
 }
+# CC0, and not fitted on or chosen by.
+SAMPLES = ["chelsea", "coffee"]
+SAMPLE_SIZE = (128, 96)
 LUMA = numpy.array([0.2126, 0.7152, 0.0722])
 
 
@@ -128,11 +132,37 @@ def views(photo):
             yield name, varied(image, zlib.crc32(f"{photo['name']} {name}".encode()), *settings)
 
 
+def read_pixels(path):
+    """(1, 3, H, W) in 0..1."""
+    with Image.open(path) as image:
+        return torch.from_numpy(numpy.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def write_samples():
+    folder = ROOT / "test/fixtures/maps"
+    folder.mkdir(parents=True, exist_ok=True)
+    for photo in LISTED["photos"]:
+        if photo["name"] in SAMPLES:
+            assert photo["use"] == "test"
+            with Image.open(find_file(photo)) as file:
+                image = centre(scaled(file.convert("RGB"), 320), *SAMPLE_SIZE)
+            image.save(folder / f"{photo['name']}.png", optimize=True)
+    for family in FAMILIES:
+        encode, _ = load_family(family)
+        for name in SAMPLES:
+            latents = encode(read_pixels(folder / f"{name}.png")).numpy().astype(numpy.float16)
+            numpy.save(folder / f"{name}.{family}.npy", latents)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--use", choices=["fit", "choose", "test"], help="only photos of this use")
-    only = parser.parse_args().use
+    parser.add_argument("--sample", action="store_true", help="write the tests' fixtures instead")
+    options = parser.parse_args()
+    only = options.use
     torch.set_grad_enabled(False)
+    if options.sample:
+        return write_samples()
     (FOLDER / "pictures").mkdir(parents=True, exist_ok=True)
     pictures = []
     for photo in LISTED["photos"]:
@@ -157,8 +187,7 @@ def main():
             continue
         encode, _ = load_family(family)
         for stem in missing:
-            with Image.open(FOLDER / f"pictures/{stem}.png") as image:
-                pixels = torch.from_numpy(numpy.array(image)).permute(2, 0, 1)[None].float() / 255
+            pixels = read_pixels(FOLDER / f"pictures/{stem}.png")
             # Whole files alone: an interrupted run goes on where it stopped.
             partial = folder / f"{stem}.partial"
             with partial.open("wb") as file:
