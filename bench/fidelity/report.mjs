@@ -42,8 +42,9 @@ const origin =
 export function fidelityReport({ date, photos, noiseLevels, noisePhotos, families }) {
   return `# How near each preview comes to the photo
 
-${date}. Rerun: \`npm run bench:fidelity\` (\`-- --quick\` leaves out the nets, \`-- --families sdxl,flux\` takes some, `-- --only ours` measures that
-again and takes the rest from the runs before; only whole runs write this file). Everything is decoded by this package's CPU path, as users get it.
+${date}. Rerun: \`npm run bench:fidelity\` (\`-- --quick\` leaves out the nets, \`-- --families sdxl,flux\` takes some,
+\`-- --only ours\` measures that again and takes the rest from the runs before; only whole runs write this file). Everything
+is decoded by this package's CPU path, as users get it.
 
 ${origin}
 
