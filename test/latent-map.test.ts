@@ -180,7 +180,7 @@ describe('refuses, by name', () => {
     ],
     [
       'infinity',
-      { ...good, coefficients: good.coefficients.map((value, k) => (k === 9 ? 1e999 : value)) },
+      { ...good, coefficients: good.coefficients.map((value, k) => (k === 9 ? Number.POSITIVE_INFINITY : value)) },
       /coefficient 9 is Infinity/,
     ],
   ])('%s', (_, map, message) => {
