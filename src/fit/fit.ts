@@ -13,6 +13,7 @@ import { LatentPreviewError } from '../errors';
 import type { LatentFormat } from '../formats/format';
 import { resolveFormat } from '../formats/index';
 import { guessFormats } from '../guess';
+import type { FeatureSpec } from './features';
 import { addPair, createSums, featureMeans, type Sums } from './normal-equations';
 import { type FitPair, readyPair } from './pairs';
 import { averageFigures, type FitReport, type FittedImage, figuresOf } from './report';
@@ -73,16 +74,7 @@ export async function fitLatentMap(
     return { ...pair, name: pair.name ?? `pair ${index + 1}` };
   };
 
-  const first = await open(0);
-  const format = formatOf(first, options);
-  const spec = { kind, channels: format.channels, neighbourhood };
-  const features = mapFeatures(spec) - (kind === 'linear' ? 0 : 1);
-  if (features > mostFeatures)
-    throw wrong(`${features} features of ${format.channels} channels are too many, at most ${mostFeatures} are fitted`);
-  const centre =
-    kind === 'linear'
-      ? new Float64Array(features)
-      : featureMeans(spec, features, readyPair(first, first.name, format, upscale));
+  const { format, spec, features, centre } = settle(await open(0), options);
   const fitted = createSums(features, 3 * upscale ** 2, centre);
   const heldOut = createSums(features, 3 * upscale ** 2, centre);
 
@@ -148,6 +140,25 @@ export async function fitLatentMap(
   };
   options.onProgress?.(1);
   return { map: { ...map, provenance: provenanceOf(report, options) }, report };
+}
+
+/** What the first pair decides. */
+function settle(
+  pair: FitPair & { name: string },
+  options: FitOptions,
+): { format: LatentFormat; spec: FeatureSpec; features: number; centre: Float64Array } {
+  const { kind = 'affine', neighbourhood = 1, upscale = 1 } = options;
+  const format = formatOf(pair, options);
+  const spec = { kind, channels: format.channels, neighbourhood };
+  const features = mapFeatures(spec) - (kind === 'linear' ? 0 : 1);
+  if (features > mostFeatures)
+    throw wrong(`${features} features of ${format.channels} channels are too many, at most ${mostFeatures} are fitted`);
+  // Without a constant, what is taken off the features could not be given back.
+  const centre =
+    kind === 'linear'
+      ? new Float64Array(features)
+      : featureMeans(spec, features, readyPair(pair, pair.name, format, upscale));
+  return { format, spec, features, centre };
 }
 
 const wrong = (what: string): LatentPreviewError => new LatentPreviewError('shape', `fit: ${what}`);
