@@ -19,7 +19,7 @@ const { createPreviewer } = await import('latent-preview');
 const { fitLatentMap, latentMap } = await import('latent-preview/fit');
 const { encodePhotos, photos, readLatents, readPicture, reserved, views, withNoise } = await import('./pictures.mjs');
 const { decode, fidelity, meanOf } = await import('./measure.mjs');
-const { weightsReadme } = await import('./report.mjs');
+const { reportText, weightsReadme } = await import('./report.mjs');
 
 const encoders = { sd15: 'TAESD', sdxl: 'TAESDXL', sd3: 'TAESD3', flux: 'TAEF1', flux2: 'TAEF2' };
 
@@ -208,7 +208,7 @@ for (const family of families) {
   };
   const report = { encoder: encoders[family], chosen: figures(best), tried, noises, fit: best.report };
   writeFileSync(join(root, 'weights', `${family}.json`), mapText(map));
-  writeFileSync(reportFile(family), `${JSON.stringify(report, null, 1)}\n`);
+  writeFileSync(reportFile(family), reportText(report));
   console.log(`${family}: ${label(best)}, noise ${best.noise}`);
   read.clear();
 }

@@ -23,6 +23,14 @@ ${table(
 const credit = ({ title, author, licence, package: from, shared }) =>
   `| ${title} | ${author} | ${licence} | ${from ?? `fixtures, ${shared}`} |`;
 
+/** JSON, an object of plain values to a line, numbers to five digits. */
+export function reportText(report) {
+  const short = (_, value) =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+  const flat = (_, fields) => `{ ${fields.replace(/\s*\n\s*/g, ' ')} }`;
+  return `${JSON.stringify(report, short, 1).replace(/\{\s+([^{}[\]]*?)\s+\}/g, flat)}\n`;
+}
+
 export function weightsReadme(reports, { photos, mostMultiplications, noiseMayCost, worthIt, ridge }) {
   const list = (use) =>
     [

@@ -216,6 +216,19 @@ test('saving all steps can be cancelled', async ({ page }) => {
   await expect(page.locator('#save-zip')).toBeEnabled();
 });
 
+test('a fitted map is taken unasked, and the published tables stay to be chosen', async ({ page }) => {
+  await openDemo(page, { query: '?sample=sdxl-coffee' });
+  await expect(page.locator('#decoder')).toHaveValue('sdxl');
+  await expect(page.locator('#decoder optgroup').first()).toHaveAttribute('label', 'Fitted by this project');
+  await expect(page.locator('#source')).toContainText('Fitted by this project, MIT: sdxl ');
+  await expect(page.locator('#snippet')).toContainText("createPreviewer({ format: 'sdxl' })");
+  const fitted = Number.parseFloat(await page.locator('#psnr').innerText());
+  await page.locator('#decoder').selectOption('sdxl/invokeai');
+  await shown(page);
+  await expect(page.locator('#snippet')).toContainText("createPreviewer({ format: 'sdxl/invokeai' })");
+  await expect.poll(async () => Number.parseFloat(await page.locator('#psnr').innerText())).toBeLessThan(fitted - 1);
+});
+
 test('the decoders of a family can be ranked and chosen', async ({ page }) => {
   await openDemo(page, { query: '?sample=sdxl-coffee' });
   await page.locator('#ladder summary').click();
