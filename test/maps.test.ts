@@ -106,16 +106,10 @@ describe.each(families)('%s', (id) => {
     expect(psnr).toBeGreaterThan(1 + (await meanPsnr(id, linear(id))));
   });
 
-  it('would fall below its floor with two channels exchanged', async () => {
+  it('would fall below its floor with its coefficients one place off', async () => {
     const map = await maps[id]!();
-    const features = map.coefficients.length / (3 * map.upscale ** 2);
-    const window = map.neighbourhood ** 2;
-    const exchanged = map.coefficients.map((value, k) => {
-      const feature = k % features;
-      if (feature < 1 || feature > 2 * window) return value;
-      return map.coefficients[feature > window ? k - window : k + window]!;
-    });
-    expect(await meanPsnr(id, latentMap({ ...map, coefficients: exchanged }))).toBeLessThan(floors[id]!);
+    const shifted = [...map.coefficients.slice(1), 0];
+    expect(await meanPsnr(id, latentMap({ ...map, coefficients: shifted }))).toBeLessThan(floors[id]!);
   });
 
   it('lets no more noise through than the published table', async () => {

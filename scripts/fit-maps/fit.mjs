@@ -33,8 +33,8 @@ const worthIt = 0.1;
 // Of the latents' scale. Every view is fitted clean and with noise: what a map does with noise is learned, and products of
 // channels lose the offset that noise gives them.
 const noiseLevels = [0.3, 0.2, 0.1];
-// How much thumbnail PSNR of clean photos steadiness against noise may cost, in dB.
-const noiseMayCost = 0.2;
+// How much full PSNR of clean photos steadiness against noise may cost, in dB.
+const noiseMayCost = 0.1;
 const ridge = 1e-4;
 
 const { values: options } = parseArgs({
@@ -150,7 +150,7 @@ async function chooseMap(family) {
     const result = await fitMap(family, candidateOf(best), noise, quickViews);
     noises.push(result);
     console.log(`${family}: noise ${noise}: ${result.thumbnail.toFixed(2)} / ${result.full.toFixed(2)} dB`);
-    if (result.thumbnail < best.thumbnail - noiseMayCost) continue;
+    if (result.full < best.full - noiseMayCost) continue;
     best = result;
     break;
   }

@@ -49,7 +49,7 @@ photos of which nothing here knows, is in [bench/FIDELITY.md](../bench/FIDELITY.
   saturation; a dark crop) and two charts of flat colours.
 - Kind, neighbourhood and output are chosen by the mean full PSNR of other photos among all that take at most
   ${mostMultiplications} multiplications per latent pixel: the cheapest that is not worse than the best by more than ${worthIt} dB.
-- Noise: every view is fitted a second time with normal noise added, as much as that costs at most ${noiseMayCost} dB of thumbnail
+- Noise: every view is fitted a second time with normal noise added, as much as that costs at most ${noiseMayCost} dB of full
   PSNR of clean photos: 0.3, else 0.2, else 0.1 of the latents' scale. It acts as a ridge, and products of channels lose
   the offset that noise gives them.
 
