@@ -1,11 +1,8 @@
 // Which format latents are in: what the command line says, else the ranked guesses, where one of them is clear.
 // Two formats that are both likely are an error which lists them; there is no default.
 
-import { LatentPreviewError } from '../errors';
-import type { LatentFormat } from '../formats/format';
 import { resolveFormat } from '../formats/index';
-import { type FormatGuess, guessFormats } from '../guess';
-import type { Latents } from '../latents';
+import { type FormatGuess, guessFormats, type LatentFormat, LatentPreviewError, type Latents } from '../index';
 import { UsageError } from './command';
 
 /**

@@ -1,4 +1,155 @@
 // The options that say how latents become pictures, and the previewers made by them: shared by decode and compare.
 
 import { readFile } from 'node:fs/promises';
-import { type Decoder, decoderFromWeights, linear, mlp, polynomial } from '../decoders/index';
+import { type LatentMap, latentMap } from '../decoders/latent-map';
+import {
+  type Backend,
+  createPreviewer,
+  type Decoder,
+  decoderFromWeights,
+  type Filter,
+  type FrameOptions,
+  type LatentFormat,
+  LatentPreviewError,
+  type Latents,
+  linear,
+  loadWeights,
+  mlp,
+  type PolynomialOptions,
+  type Previewer,
+  polynomial,
+  type WeightsJson,
+} from '../index';
+import { type Choice, chooseFormat, namedFormat } from './choose-format';
+import { UsageError } from './command';
+import { describeBackend, provideWebGpu } from './gpu';
+import { type Options, oneOf, pixelSize, type Values, wholeNumber } from './options';
+import { readingOptions } from './reading';
+import type { Terminal } from './terminal';
+
+export const decodingOptions = {
+  ...readingOptions,
+  decoder: {
+    type: 'string',
+    short: 'd',
+    value: 'WHAT',
+    help: "default: the best that the package carries for the format. linear: the format's published table. Or a file: weights (.safetensors of the TAESD family, VAEApprox, an MLP), or JSON (a fitted map, polynomial coefficients, an MLP).",
+  },
+  item: { type: 'string', value: 'N', help: 'Which item of a batch, from 0. Default: 0.' },
+  frame: { type: 'string', value: 'N', help: 'Which latent frame of a video, from 0. Default: the middle one.' },
+  resample: {
+    type: 'string',
+    value: 'FILTER',
+    help: 'How a picture gets to its size: nearest, bilinear or bicubic.',
+  },
+  backend: {
+    type: 'string',
+    value: 'WHERE',
+    help: "auto (default): a real GPU where the package 'webgpu' is installed and finds one, else the CPU. webgpu: the GPU, a software one too, or an error. cpu: never the GPU.",
+  },
+} as const satisfies Options;
+
+export type DecodingValues = Values<typeof decodingOptions>;
+
+const backends: readonly Backend[] = ['auto', 'webgpu', 'cpu'];
+const filters: readonly Filter[] = ['nearest', 'bilinear', 'bicubic'];
+
+/** @throws UsageError */
+export function frameFrom(values: DecodingValues): Pick<FrameOptions, 'item' | 'frame' | 'resample'> {
+  const item = wholeNumber('item', values.item, 0);
+  const frame = wholeNumber('frame', values.frame, 0);
+  const resample = oneOf('resample', values.resample, filters);
+  return { ...(item !== undefined && { item }), ...(frame !== undefined && { frame }), ...(resample && { resample }) };
+}
+
+/** `latent`, `image` or pixels. @throws UsageError */
+export function sizeFrom(value: string | undefined): FrameOptions['size'] {
+  if (value === 'latent' || value === 'image' || value === undefined) return value;
+  if (!/^\d/.test(value)) throw new UsageError(`--size ${value}: it must be latent, image or WIDTHxHEIGHT`);
+  return pixelSize('size', value);
+}
+
+/** Chooses formats and makes previewers, one per format; what it made is freed by `destroy()`. */
+export interface Decoding {
+  choose(latents: Latents): Choice;
+  /** Says once where it decodes. */
+  previewer(format: LatentFormat): Promise<Previewer>;
+  destroy(): void;
+}
+
+/**
+ * @throws UsageError; LatentPreviewError `file` or `weights` where the decoder cannot be read, `gpu-unavailable`
+ */
+export async function createDecoding(values: DecodingValues, terminal: Terminal): Promise<Decoding> {
+  const backend = oneOf('backend', values.backend, backends) ?? 'auto';
+  const named = values.format === undefined ? undefined : await namedFormat(values.format);
+  const own = await readDecoder(values.decoder);
+  const format = named ?? (own?.format === undefined ? undefined : await namedFormat(own.format));
+  await provideWebGpu(backend);
+  const previewers = new Map<string, Promise<Previewer>>();
+  let told = false;
+  return {
+    choose: (latents) => chooseFormat(latents, { format, channels: own?.decoder.channels }),
+    async previewer(chosen) {
+      const decoder = own?.decoder ?? (values.decoder === 'linear' ? linear(chosen) : undefined);
+      const made =
+        previewers.get(chosen.id) ?? createPreviewer({ format: chosen, backend, ...(decoder && { decoder }) });
+      previewers.set(chosen.id, made);
+      const previewer = await made;
+      if (!told) terminal.note(describeBackend(previewer, backend));
+      told = true;
+      return previewer;
+    },
+    destroy() {
+      for (const made of previewers.values()) made.then((previewer) => previewer.destroy()).catch(() => {});
+    },
+  };
+}
+
+interface OwnDecoder {
+  readonly decoder: Decoder;
+  /** What the file says it is for. */
+  readonly format?: string;
+}
+
+/** Undefined where the format brings its decoder. */
+async function readDecoder(name = 'default'): Promise<OwnDecoder | undefined> {
+  if (name === 'default' || name === 'linear') return undefined;
+  const bytes = await readFile(name).catch((cause: unknown) => {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw missing
+      ? new UsageError(`--decoder ${name}: it must be default, linear or a file, and there is no such file`)
+      : cause;
+  });
+  try {
+    return /^\s*\{/.test(bytes.subarray(0, 64).toString('latin1'))
+      ? decoderFromJson(parseJson(bytes.toString('utf8')))
+      : { decoder: decoderFromWeights(await loadWeights(bytes)) };
+  } catch (error) {
+    if (error instanceof LatentPreviewError) throw new LatentPreviewError(error.code, `${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function decoderFromJson(json: object): OwnDecoder {
+  if ('coefficients' in json && 'neighbourhood' in json) {
+    const map = json as LatentMap;
+    const decoder = latentMap(map);
+    return { decoder, format: map.format };
+  }
+  if ('coefficients' in json) return { decoder: polynomial(json as PolynomialOptions) };
+  if (Object.keys(json).some((key) => key.endsWith('.weight'))) return { decoder: mlp(json as WeightsJson) };
+  throw new LatentPreviewError(
+    'weights',
+    `decoder: this JSON is neither a fitted map, nor polynomial coefficients, nor an MLP; its keys are ` +
+      Object.keys(json).slice(0, 8).join(', '),
+  );
+}
+
+function parseJson(text: string): object {
+  try {
+    return JSON.parse(text) as object;
+  } catch (cause) {
+    throw new LatentPreviewError('weights', `decoder: not valid JSON (${(cause as Error).message})`, { cause });
+  }
+}

@@ -1,6 +1,6 @@
 // What a person reads when something fails: the library's messages, and the file system's in the same words.
 
-import { LatentPreviewError } from '../errors';
+import { LatentPreviewError } from '../index';
 import { UsageError } from './command';
 
 const systemErrors: Readonly<Record<string, string>> = {
@@ -14,12 +14,15 @@ const systemErrors: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
 };
 
-/** One line, without a stack trace. */
-export function errorMessage(error: unknown): string {
+/**
+ * Without a stack trace.
+ * @param named the path that the message will stand behind
+ */
+export function errorMessage(error: unknown, named?: string): string {
   if (error instanceof LatentPreviewError || error instanceof UsageError) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, path } = error as NodeJS.ErrnoException;
   const known = code === undefined ? undefined : systemErrors[code];
-  if (known) return path === undefined ? known : `${path}: ${known}`;
+  if (known) return path === undefined || path === named ? known : `${path}: ${known}`;
   return `unexpected: ${error.message}; this is a fault of latent-preview, please report it`;
 }

@@ -1,8 +1,6 @@
 // WebGPU in Node comes from the package `webgpu` (Dawn), which is optional: 60 MB that not everybody wants.
 
-import type { Backend } from '../gpu/device';
-import { LatentPreviewError } from '../errors';
-import type { Previewer } from '../previewer';
+import { type Backend, LatentPreviewError, type Previewer } from '../index';
 
 /** Kept for the life of the process: Dawn crashes when its instance is collected before its devices. */
 let provided: { missing?: string } | undefined;

@@ -3,8 +3,8 @@
 
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { LatentPreviewError } from '../errors';
 import { readers } from '../files/index';
+import { LatentPreviewError } from '../index';
 import { pictureKind } from './picture';
 
 export type InputKind = 'latents' | 'picture';
@@ -83,10 +83,9 @@ async function inputsIn(
   return inputs;
 }
 
-const isFile = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isFile() === true;
+const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() === true;
 
-async function inputKind(path: string): Promise<InputKind | undefined> {
+export async function inputKind(path: string): Promise<InputKind | undefined> {
   const file = await open(path);
   try {
     const { size } = await file.stat();

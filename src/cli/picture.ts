@@ -1,10 +1,9 @@
 // Pictures from and to files: PNG in both directions, JPEG in. The codecs are kept libraries, bundled with the command.
 
 import { readFile } from 'node:fs/promises';
-import { decode as decodePng, encode as encodePng, convertIndexedToRgb, type DecodedPng } from 'fast-png';
+import { convertIndexedToRgb, type DecodedPng, decode as decodePng, encode as encodePng } from 'fast-png';
 import { decode as decodeJpeg } from 'jpeg-js';
-import type { ImageDataLike } from '../compare/image';
-import { LatentPreviewError } from '../errors';
+import { type ImageDataLike, LatentPreviewError } from '../index';
 
 /** What a file's first bytes say; undefined where they are of no picture that is read. */
 export function pictureKind(head: Uint8Array): 'png' | 'jpeg' | undefined {
@@ -21,7 +20,10 @@ export async function readPicture(path: string, signal?: AbortSignal): Promise<I
   const bytes = await readFile(path, signal ? { signal } : {});
   const kind = pictureKind(bytes);
   if (!kind)
-    throw new LatentPreviewError('file', 'picture: it is neither PNG nor JPEG; save it as one of these, PNG if you can');
+    throw new LatentPreviewError(
+      'file',
+      'picture: it is neither PNG nor JPEG; save it as one of these, PNG if you can',
+    );
   try {
     if (kind === 'png') return rgbaOfPng(decodePng(bytes, { checkCrc: true }));
     const { width, height, data } = decodeJpeg(bytes, { useTArray: true, formatAsRGBA: true, tolerantDecoding: false });

@@ -1,10 +1,8 @@
 // The options that say how latents are read, and reading by them: shared by every command that takes latents.
 
 import { readFile } from 'node:fs/promises';
-import type { Domain } from '../formats/format';
-import type { Latents, Layout } from '../latents';
-import { type LoadLatentsOptions, loadLatents } from '../load';
-import { type DType, dtypes } from '../tensor';
+import { type Domain, type DType, type Latents, type Layout, type LoadLatentsOptions, loadLatents } from '../index';
+import { dtypes } from '../tensor';
 import { UsageError } from './command';
 import { type Options, oneOf, pixelSize, type Values } from './options';
 
@@ -21,7 +19,11 @@ export const readingOptions = {
     help: 'The scale of the numbers. model: as the sampler and diffusers have them. vae: raw, as the full VAE takes them. Default: what the file implies (.latent of ComfyUI: vae), what the guess says, else model.',
   },
   key: { type: 'string', value: 'NAME', help: 'Which tensor of a file with several.' },
-  layout: { type: 'string', value: 'AXES', help: 'The order of the axes where it is not the usual one: NHWC, NTCHW, …' },
+  layout: {
+    type: 'string',
+    value: 'AXES',
+    help: 'The order of the axes where it is not the usual one: NHWC, NTCHW, …',
+  },
   'latent-size': {
     type: 'string',
     value: 'WxH',
