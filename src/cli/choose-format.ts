@@ -29,18 +29,20 @@ const clearMargin = 0.1;
 const clearRatio = 2;
 
 /** Whether the first of these guesses leaves no doubt. */
-export function isClear([best, next]: readonly FormatGuess[]): boolean {
-  if (!best || best.distance >= clearDistance) return false;
-  return !next || (next.distance >= best.distance * clearRatio && next.distance - best.distance >= clearMargin);
-}
+export const isClear = ([best, ...others]: readonly FormatGuess[]): boolean =>
+  best !== undefined && best.distance < clearDistance && !others.some((other) => rivals(best, other));
+
+const rivals = (best: FormatGuess, other: FormatGuess): boolean =>
+  other.distance < best.distance * clearRatio || other.distance - best.distance < clearMargin;
 
 export interface Choice {
   readonly format: LatentFormat;
+  /** In the domain that was guessed with the format. */
   readonly latents: Latents;
   /** Where the format was not given: what made it this one. */
   readonly guess?: FormatGuess;
   /** What a person should know about the choice. */
-  readonly warning?: string;
+  readonly notes: readonly string[];
 }
 
 /**
@@ -53,10 +55,7 @@ export function chooseFormat(
   { format, channels }: { format?: LatentFormat | undefined; channels?: number | undefined },
 ): Choice {
   const guesses = guessFormats(latents).filter((guess) => channels === undefined || guess.format.channels === channels);
-  if (format) {
-    const warning = domainWarning(latents, format, guesses);
-    return { format, latents, ...(warning === undefined ? {} : { warning }) };
-  }
+  if (format) return { format, latents, notes: domainNotes(latents, format, guesses) };
   const [best] = guesses;
   if (!best)
     throw new LatentPreviewError(
@@ -65,19 +64,23 @@ export function chooseFormat(
         `${channels === undefined ? '' : ` and a decoder of ${channels} channels`}; if the axes are in another order, ` +
         'say so with --layout, and give --format',
     );
-  if (!isClear(guesses))
+  if (!isClear(guesses)) {
+    const candidates = guesses.filter((guess) => guess === best || rivals(best, guess));
     throw new LatentPreviewError(
       'format',
-      `format: it is not clear from the numbers; say which with --format (and --domain):\n${listGuesses(guesses, 6)}`,
+      `format: the numbers do not say clearly which; pass --format (and --domain):\n` +
+        `${listGuesses(candidates, 6)}${candidates.length === 1 ? '\n  and nothing else comes near, but it is not near itself' : ''}`,
     );
-  return { format: best.format, latents: { ...latents, domain: best.domain }, guess: best };
+  }
+  const notes = [`guessed to be ${best.format.id}, ${best.domain} domain: ${best.reason}`];
+  return { format: best.format, latents: { ...latents, domain: best.domain }, guess: best, notes };
 }
 
 /** Latents that nobody said to be raw but that look it. */
-function domainWarning({ domainFrom }: Latents, { base }: LatentFormat, guesses: readonly FormatGuess[]) {
+function domainNotes({ domainFrom }: Latents, { base }: LatentFormat, guesses: readonly FormatGuess[]): string[] {
   const own = guesses.filter((guess) => guess.format.base === base);
-  if (domainFrom !== 'default' || own[0]?.domain !== 'vae' || !isClear(own)) return undefined;
-  return 'they are read as model latents and look like raw VAE latents; if the picture is garish, pass --domain vae';
+  if (domainFrom !== 'default' || own[0]?.domain !== 'vae' || !isClear(own)) return [];
+  return ['read as model latents, but they look like raw VAE latents; if the picture is garish, pass --domain vae'];
 }
 
 /** `  sdxl, model domain (distance 0.02): 4 channels …`, a line each. */

@@ -46,6 +46,7 @@ Examples:
 
   async run(args, context) {
     const { values, names } = parseOptions(args, options);
+    if (values.quiet) context.terminal.beQuiet();
     const [image, reference] = names;
     if (image === undefined || reference === undefined || names.length > 2)
       throw new UsageError(`compare: it takes two files, a picture or latents and the reference; got ${names.length}`);
@@ -109,9 +110,8 @@ async function decodeAt(
 ): Promise<ImageDataLike> {
   const decoding = await createDecoding(values, terminal);
   try {
-    const { format, latents, guess, warning } = decoding.choose(await readLatents(path, readingFrom(values), signal));
-    if (guess) terminal.note(`${path}: taken for ${format.id}, ${latents.domain} domain: ${guess.reason} (guessed)`);
-    if (warning !== undefined) terminal.note(`${path}: ${warning}`);
+    const { format, latents, notes } = decoding.choose(await readLatents(path, readingFrom(values), signal));
+    for (const note of notes) terminal.note(`${path}: ${note}`);
     const previewer = await decoding.previewer(format);
     return await previewer.toImageData(latents, {
       resample: 'bicubic',

@@ -72,6 +72,7 @@ Examples:
 
   async run(args, context) {
     const { values, names } = parseOptions(args, options);
+    if (values.quiet) context.terminal.beQuiet();
     if (names.length === 0) throw new UsageError('decode: name at least one file or folder of latents');
     if (values.all && (values.item !== undefined || values.frame !== undefined))
       throw new UsageError('decode: --all takes every item and frame; leave --item and --frame out');
@@ -140,12 +141,8 @@ async function* decodeFile(job: Job, { terminal, signal }: Context): AsyncGenera
   const { input, reading, all, outputs, decoding, onProgress } = job;
   onProgress(0);
   const read = await readLatents(input.path, reading, signal);
-  const { format, latents, guess, warning } = decoding.choose(read);
-  if (guess)
-    terminal.note(
-      `${input.path}: taken for ${format.id}, ${latents.domain} domain: ${guess.reason} (guessed; --format says otherwise)`,
-    );
-  if (warning !== undefined) terminal.note(`${input.path}: ${warning}`);
+  const { format, latents, guess, notes } = decoding.choose(read);
+  for (const note of notes) terminal.note(`${input.path}: ${note}`);
   const previewer = await decoding.previewer(format);
   const view = viewLatents(latents, format);
   const pictures = all ? everyFrame(view) : [{ mark: '' }];

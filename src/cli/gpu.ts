@@ -7,12 +7,16 @@ let provided: { missing?: string } | undefined;
 
 /**
  * Makes `navigator.gpu` where the runtime has none.
- * @throws LatentPreviewError `gpu-unavailable` for backend `webgpu` where the package is missing
+ * @throws LatentPreviewError `gpu-unavailable` for backend `webgpu` where the package or an adapter is missing
  */
 export async function provideWebGpu(backend: Backend): Promise<void> {
   if (backend === 'cpu') return;
   provided ??= await provide();
-  if (provided.missing !== undefined && backend === 'webgpu')
+  if (backend !== 'webgpu') return;
+  // Asked once here, in this runtime's words, and not by every file.
+  if (provided.missing === undefined && !(await navigator.gpu.requestAdapter()))
+    provided = { missing: 'no adapter was found; the graphics driver (Vulkan, Metal or Direct3D 12) may be missing' };
+  if (provided.missing !== undefined)
     throw new LatentPreviewError(
       'gpu-unavailable',
       `gpu: --backend webgpu needs WebGPU, and ${provided.missing}; --backend auto or cpu works without`,

@@ -33,7 +33,6 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return exitCodes.ok;
   }
   if (command) {
-    if (beforeNames.some((arg) => arg === '--quiet' || /^-[a-z]*q/.test(arg))) terminal.beQuiet();
     return command.run(rest, { terminal, signal: stop.signal });
   }
   if (name === '--version' || name === '-v') terminal.print(version);

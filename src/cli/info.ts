@@ -42,6 +42,7 @@ Examples:
 
   async run(args, context) {
     const { values, names } = parseOptions(args, options);
+    if (values.quiet) context.terminal.beQuiet();
     if (values.formats) {
       context.terminal.print(await formatList(values.json));
       return exitCodes.ok;

@@ -43,7 +43,7 @@ export function createTerminal(stdout: Stream, stderr: Stream): Terminal {
       const filled = Math.round(Math.min(1, Math.max(0, fraction)) * barWidth);
       const drawn = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${Math.floor(fraction * 100)} % ${text}`;
       // A line that wraps could not be cleared.
-      const next = drawn.slice(0, (stderr.columns ?? 80) - 1);
+      const next = drawn.slice(0, (stderr.columns || 80) - 1);
       if (next === bar) return;
       bar = next;
       stderr.write(clearLine + bar);
