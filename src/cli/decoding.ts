@@ -89,9 +89,9 @@ export async function createDecoding(values: DecodingValues, terminal: Terminal)
   const previewers = new Map<string, Promise<Previewer>>();
   let told = false;
   return {
-    choose: (latents) => chooseFormat(latents, { format, channels: own?.decoder.channels }),
+    choose: (latents) => chooseFormat(latents, { format, channels: own?.channels }),
     async previewer(chosen) {
-      const decoder = own?.decoder ?? (values.decoder === 'linear' ? linear(chosen) : undefined);
+      const decoder = own ?? (values.decoder === 'linear' ? linear(chosen) : undefined);
       const made =
         previewers.get(chosen.id) ?? createPreviewer({ format: chosen, backend, ...(decoder && { decoder }) });
       previewers.set(chosen.id, made);
@@ -106,14 +106,8 @@ export async function createDecoding(values: DecodingValues, terminal: Terminal)
   };
 }
 
-interface OwnDecoder {
-  readonly decoder: Decoder;
-  /** What the file says it is for. */
-  readonly format?: string;
-}
-
 /** Undefined where the format brings its decoder. */
-async function readDecoder(name = 'default'): Promise<OwnDecoder | undefined> {
+async function readDecoder(name = 'default'): Promise<Decoder | undefined> {
   if (name === 'default' || name === 'linear') return undefined;
   const bytes = await readFile(name).catch((cause: unknown) => {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
@@ -124,21 +118,17 @@ async function readDecoder(name = 'default'): Promise<OwnDecoder | undefined> {
   try {
     return /^\s*\{/.test(bytes.subarray(0, 64).toString('latin1'))
       ? decoderFromJson(parseJson(bytes.toString('utf8')))
-      : { decoder: decoderFromWeights(await loadWeights(bytes)) };
+      : decoderFromWeights(await loadWeights(bytes));
   } catch (error) {
     if (error instanceof LatentPreviewError) throw new LatentPreviewError(error.code, `${name}: ${error.message}`);
     throw error;
   }
 }
 
-function decoderFromJson(json: object): OwnDecoder {
-  if ('coefficients' in json && 'neighbourhood' in json) {
-    const map = json as LatentMap;
-    const decoder = latentMap(map);
-    return { decoder, format: map.format };
-  }
-  if ('coefficients' in json) return { decoder: polynomial(json as PolynomialOptions) };
-  if (Object.keys(json).some((key) => key.endsWith('.weight'))) return { decoder: mlp(json as WeightsJson) };
+function decoderFromJson(json: object): Decoder {
+  if ('coefficients' in json)
+    return 'degree' in json ? polynomial(json as PolynomialOptions) : latentMap(json as LatentMap);
+  if (Object.keys(json).some((key) => key.endsWith('.weight'))) return mlp(json as WeightsJson);
   throw new LatentPreviewError(
     'weights',
     `decoder: this JSON is neither a fitted map, nor polynomial coefficients, nor an MLP; its keys are ` +

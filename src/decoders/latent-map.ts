@@ -2,7 +2,10 @@
 // neighbours, one latent pixel to upscale × upscale picture pixels. How they are fitted is src/fit.
 
 import { LatentPreviewError } from '../errors';
+import { latentMap as latentMapOp, layer } from '../ops/index';
+import { featureCount } from '../ops/latent-map';
 import type { Decoder } from './decoder';
+import { polynomial } from './polynomial';
 
 /** Which terms a map has: z; 1 and z; and zᵢzⱼ; and zᵢzⱼzₗ. */
 export type LatentMapKind = 'linear' | 'affine' | 'quadratic' | 'cubic';
@@ -51,11 +54,69 @@ export interface LatentMap {
   readonly provenance?: LatentMapProvenance;
 }
 
+const degrees = { linear: 1, affine: 1, quadratic: 2, cubic: 3 } as const;
+
 /**
  * A fitted map as a decoder: takes model latents (C, H, W), gives H·upscale × W·upscale pixels.
  * @param map what `fitLatentMap` gave, or its JSON, parsed
  * @throws LatentPreviewError `weights` saying what about the map is wrong
  */
 export function latentMap(map: LatentMap): Decoder {
-  throw new LatentPreviewError('weights', `latentMap: '${map.name}' cannot be decoded yet`);
+  checkMap(map);
+  const { name, kind, format, channels, neighbourhood, upscale, outputRange } = map;
+  const degree = degrees[kind];
+  const coefficients = withConstants(map);
+  const common = { name, format, upscale };
+  // What looks at one pixel and leaves one runs in bands, by kernels without workgroup memory.
+  if (neighbourhood * upscale === 1)
+    return { ...polynomial({ channels, degree, coefficients, outputRange }), ...common };
+  return {
+    ...common,
+    channels,
+    domain: 'model',
+    layers: [layer(latentMapOp, { channels, neighbourhood, upscale, degree, coefficients })],
+    output: { activation: 'clamp', range: outputRange },
+  };
+}
+
+/** Numbers per row of a map's coefficients. */
+export const mapFeatures = ({ kind, ...map }: Pick<LatentMap, 'kind' | 'channels' | 'neighbourhood'>): number =>
+  featureCount({ ...map, degree: degrees[kind] }) - (kind === 'linear' ? 1 : 0);
+
+/** The rows, each with a constant: 0 where the kind has none. */
+function withConstants(map: LatentMap): Float32Array {
+  const { kind, coefficients } = map;
+  const features = mapFeatures(map);
+  return Float32Array.from(
+    kind === 'linear' ? coefficients.flatMap((value, k) => (k % features ? value : [0, value])) : coefficients,
+  );
+}
+
+function checkMap(map: LatentMap): void {
+  const wrong = (what: string): LatentPreviewError => new LatentPreviewError('weights', `latentMap: ${what}`);
+  if (map?.version !== 1)
+    throw wrong(`version is ${map?.version}, this release reads maps of version 1: pass a map's JSON, parsed`);
+  const allowed = {
+    kind: Object.keys(degrees),
+    domain: ['model'],
+    neighbourhood: [1, 3, 5],
+    upscale: [1, 2, 4, 8],
+    edges: ['replicate'],
+  } as const;
+  for (const [field, values] of Object.entries(allowed)) {
+    const found: unknown = map[field as keyof typeof allowed];
+    if (!values.includes(found as never)) throw wrong(`${field} is ${found}, it can be ${values.join(', ')}`);
+  }
+  const { name, format, channels, outputRange, coefficients, upscale } = map;
+  for (const [field, found] of Object.entries({ name, format }))
+    if (typeof found !== 'string') throw wrong(`${field} is ${found}, needed is a text`);
+  if (!Number.isInteger(channels) || channels < 1)
+    throw wrong(`channels is ${channels}, needed is a whole number from 1`);
+  if (!(Array.isArray(outputRange) && outputRange[1] - outputRange[0] > 0))
+    throw wrong(`outputRange is ${outputRange}, needed are two numbers, the smaller first`);
+  const [rows, features] = [3 * upscale ** 2, mapFeatures(map)];
+  if (!Array.isArray(coefficients) || coefficients.length !== rows * features)
+    throw wrong(`it has ${coefficients?.length} coefficients, ${rows} rows of ${features} are ${rows * features}`);
+  const bad = coefficients.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw wrong(`coefficient ${bad} is ${coefficients[bad]}, not a finite number`);
 }
