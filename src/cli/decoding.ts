@@ -1,27 +1,18 @@
 // The options that say how latents become pictures, and the previewers made by them: shared by decode and compare.
 
-import { readFile } from 'node:fs/promises';
-import { type LatentMap, latentMap } from '../decoders/latent-map';
 import {
   type Backend,
   createPreviewer,
-  type Decoder,
-  decoderFromWeights,
   type Filter,
   type FrameOptions,
   type LatentFormat,
-  LatentPreviewError,
   type Latents,
   linear,
-  loadWeights,
-  mlp,
-  type PolynomialOptions,
   type Previewer,
-  polynomial,
-  type WeightsJson,
 } from '../index';
 import { type Choice, chooseFormat, namedFormat } from './choose-format';
 import { UsageError } from './command';
+import { readDecoder } from './decoder-file';
 import { describeBackend, provideWebGpu } from './gpu';
 import { type Options, oneOf, pixelSize, type Values, wholeNumber } from './options';
 import { readingOptions } from './reading';
@@ -104,42 +95,4 @@ export async function createDecoding(values: DecodingValues, terminal: Terminal)
       for (const made of previewers.values()) made.then((previewer) => previewer.destroy()).catch(() => {});
     },
   };
-}
-
-/** Undefined where the format brings its decoder. */
-async function readDecoder(name = 'default'): Promise<Decoder | undefined> {
-  if (name === 'default' || name === 'linear') return undefined;
-  const bytes = await readFile(name).catch((cause: unknown) => {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw missing
-      ? new UsageError(`--decoder ${name}: it must be default, linear or a file, and there is no such file`)
-      : cause;
-  });
-  try {
-    return /^\s*\{/.test(bytes.subarray(0, 64).toString('latin1'))
-      ? decoderFromJson(parseJson(bytes.toString('utf8')))
-      : decoderFromWeights(await loadWeights(bytes));
-  } catch (error) {
-    if (error instanceof LatentPreviewError) throw new LatentPreviewError(error.code, `${name}: ${error.message}`);
-    throw error;
-  }
-}
-
-function decoderFromJson(json: object): Decoder {
-  if ('coefficients' in json)
-    return 'degree' in json ? polynomial(json as PolynomialOptions) : latentMap(json as LatentMap);
-  if (Object.keys(json).some((key) => key.endsWith('.weight'))) return mlp(json as WeightsJson);
-  throw new LatentPreviewError(
-    'weights',
-    `decoder: this JSON is neither a fitted map, nor polynomial coefficients, nor an MLP; its keys are ` +
-      Object.keys(json).slice(0, 8).join(', '),
-  );
-}
-
-function parseJson(text: string): object {
-  try {
-    return JSON.parse(text) as object;
-  } catch (cause) {
-    throw new LatentPreviewError('weights', `decoder: not valid JSON (${(cause as Error).message})`, { cause });
-  }
 }

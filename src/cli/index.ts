@@ -7,10 +7,11 @@ import { type Command, type ExitCode, exitCodes, UsageError } from './command';
 import { compare } from './compare';
 import { decode } from './decode';
 import { errorMessage } from './errors';
+import { fit } from './fit';
 import { info } from './info';
 import { createTerminal } from './terminal';
 
-const commands: readonly Command[] = [decode, info, compare];
+const commands: readonly Command[] = [decode, info, compare, fit];
 
 const help = `Usage: latent-preview COMMAND [options] FILE ...
 

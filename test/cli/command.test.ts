@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { createTerminal } from '../../src/cli/terminal';
 import { command, folderWith, npy, run, samples, stackTrace } from './run';
 
-const commands = ['decode', 'info', 'compare'];
+const commands = ['decode', 'info', 'compare', 'fit'];
 
 describe('help', () => {
   it('lists the commands and the exit codes', async () => {
@@ -48,7 +48,7 @@ const file = join(samples, 'flux-chelsea.npy');
 describe('a command line that cannot be understood', () => {
   it.each<[string[], RegExp]>([
     [[], /no command given[\s\S]*Commands:/],
-    [['decod', file], /there is no command 'decod'; commands are decode, info, compare/],
+    [['decod', file], /there is no command 'decod'; commands are decode, info, compare, fit/],
     [['decode'], /name at least one file/],
     [['info'], /name at least one file/],
     [['compare', file], /takes two files.* got 1/],
