@@ -80,8 +80,8 @@ async function decodeOnCpu(
 }
 
 /**
- * Layers that look a bounded way, a band of rows at a time: small enough to stay in a core's cache between the layers, and
- * the page gets a turn between bands. A band takes as many rows more, above and below, as its own look at.
+ * Layers that look a bounded way, a band of rows at a time: small enough to stay in a core's cache between the layers. A
+ * band takes as many rows more, above and below, as its own look at; between bands the page gets a turn.
  */
 async function decodeInBands(
   { layers, output, upscale }: Decoder,
@@ -125,7 +125,8 @@ async function decodeInBands(
       write();
     }
     if (around > 0) rgba.set(goal.subarray((row - first) * rowLength, (end - first) * rowLength), row * rowLength);
-    await clock.worked(end - row);
+    // What is done within a frame is not worth a turn.
+    if (!flat) await clock.worked(end - row);
   }
   options.onProgress?.(1);
   return { width: width * upscale, height: height * upscale, data: new Uint8ClampedArray(rgba.buffer) };
