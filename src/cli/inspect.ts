@@ -101,7 +101,7 @@ export function plainReport({ latents, ...report }: Report): object {
 }
 
 const listedTensors = 12;
-const listedGuesses = 5;
+const listedGuesses = 3;
 
 export function describeReport({ file, bytes, kind, tensors, metadata, latents, weights }: Report): string {
   const lines = [`${file}: ${kind}, ${bytes} bytes`];
