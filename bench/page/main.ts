@@ -1,4 +1,5 @@
-// The measurement: contenders side by side in this page, interleaved round by round. run.mjs calls runBench().
+// The measurement. `together`: contenders side by side in this page, interleaved round by round. `alone`: one contender in a
+// browser of its own, for what cannot be told apart in one page: cold start, memory, processor time.
 
 import './meter';
 import type { Contender, Latents, Output, Session } from './contender';
@@ -10,7 +11,12 @@ import { ours } from './ours';
 import { measurePeak } from './peak';
 import { tensorflow } from './tensorflow';
 
-export interface BenchOptions {
+/** What run.mjs asks of a visit. */
+type Orders =
+  | ({ readonly mode: 'together' } & BenchOptions)
+  | { readonly mode: 'alone'; readonly name: string; readonly size: number; readonly weights?: string };
+
+interface BenchOptions {
   readonly sizes: Readonly<Partial<Record<TaskName, readonly number[]>>>;
   readonly rounds: number;
   /** Also the contenders that take tens of seconds per decode on a software GPU. */
@@ -22,7 +28,7 @@ export interface BenchOptions {
 }
 
 /** Times in milliseconds, memory in bytes. */
-export interface Row {
+interface Row {
   readonly task: TaskName;
   readonly size: number;
   readonly name: string;
@@ -49,7 +55,8 @@ const slowFrom = 10_000;
 /** Milliseconds that a decode may take, as the size before lets expect. */
 const longest = 75_000;
 
-const say = (...parts: unknown[]): void => console.log('bench:', ...parts);
+const post = (place: string, text: string): Promise<Response> => fetch(place, { method: 'POST', body: text });
+const say = (...parts: unknown[]): void => void post('say', parts.join(' '));
 
 const contenders: readonly Contender[] = [...ours, loop, ...onnxruntime, ...tensorflow];
 
@@ -195,7 +202,7 @@ async function runTask(network: Network, sizes: readonly number[], options: Benc
   return rows;
 }
 
-async function runBench(options: BenchOptions) {
+async function runTogether(options: BenchOptions) {
   const adapter = (await navigator.gpu?.requestAdapter()) ?? undefined;
   const { vendor = '', architecture = '', description = '', isFallbackAdapter = false } = adapter?.info ?? {};
   // Before and after, for others may use the machine meanwhile.
@@ -210,13 +217,41 @@ async function runBench(options: BenchOptions) {
   return {
     adapter: adapter && { vendor, architecture, description, isFallbackAdapter },
     crossOriginIsolated,
-    userAgent: navigator.userAgent,
     peak: after && before && (after.gflops > before.gflops ? after : before),
     weights: networks[0]!.weights,
+    // Who can be asked to run alone.
+    names: contenders.filter(({ tasks }) => tasks?.includes('taesd') !== false).map(({ name }) => name),
     rows,
   };
 }
 
-export type BenchResult = Awaited<ReturnType<typeof runBench>>;
+/** `mark` waits until run.mjs has looked at the processes. */
+async function runAlone({ name, size, weights }: Extract<Orders, { mode: 'alone' }>) {
+  const contender = contenders.find((one) => one.name === name);
+  if (!contender) throw new Error(`there is no contender '${name}'`);
+  const network = await taesdNetwork(weights);
+  const latents = latentsOf(size);
+  const mark = (moment: string): Promise<Response> => post('mark', moment);
+  await mark('idle');
+  charge(name);
+  let session: Session | undefined;
+  const cold = await timed(async () => {
+    await contender.load?.();
+    session = await contender.prepare(network);
+    await session.decode(latents);
+  });
+  await mark('first');
+  const steady: number[] = [];
+  for (let spent = 0; steady.length < 1 || (spent < 3000 && steady.length < 50); spent += steady.at(-1)!)
+    steady.push(await timed(() => session?.decode(latents)));
+  await mark('steady');
+  return { name, size, flops: nominalFlops(network, size), cold, steady };
+}
 
-Object.assign(globalThis, { runBench });
+try {
+  const orders = (await (await fetch('orders')).json()) as Orders;
+  const result = await (orders.mode === 'alone' ? runAlone(orders) : runTogether(orders));
+  await post('result', JSON.stringify(result));
+} catch (error) {
+  await post('failure', String(error));
+}
