@@ -65,21 +65,27 @@ function installPeers() {
   if (status !== 0) throw new Error('the peers could not be installed from the npm registry');
 }
 
-async function buildPage() {
+async function build(outDir, settings) {
   const { build } = await import('vite');
   const { alias } = await import('../scripts/entries.mjs');
   const { wgsl } = await import('../scripts/wgsl.mjs');
-  const outDir = join(artifacts, 'page');
   await build({
     configFile: false,
     root: join(folder, 'page'),
     logLevel: 'warn',
     resolve: { alias },
     plugins: [wgsl()],
-    build: { target: 'es2022', outDir, emptyOutDir: true },
+    build: { target: 'es2022', outDir, emptyOutDir: true, ...settings },
   });
   return outDir;
 }
+
+const buildPage = () => build(join(artifacts, 'page'), {});
+
+const buildNodeBundle = async () => {
+  const outDir = await build(join(artifacts, 'node'), { ssr: 'node.ts' });
+  return join(outDir, 'node.mjs');
+};
 
 async function inBrowser() {
   installPeers();
@@ -172,21 +178,44 @@ async function alone(server, open, orders) {
 }
 
 async function inNode() {
-  const { build } = await import('vite');
-  const outDir = join(artifacts, 'library');
-  // The library as it is published.
-  await build({ configFile: join(root, 'vite.config.ts'), logLevel: 'warn', build: { outDir, emptyOutDir: true } });
-  writeFileSync(join(outDir, 'package.json'), '{ "type": "module" }\n');
-  // A process of its own: Vulkan's loader reads the environment once.
+  installPeers();
+  const bundle = await buildNodeBundle();
   const output = join(artifacts, 'node-run.json');
-  const sizes = options.sizes ?? (options.quick ? '16' : '64,128');
-  const { status } = spawnSync(process.execPath, [join(folder, 'node.mjs'), outDir, sizes, output, weights ?? ''], {
+  const own = options.sizes?.split(',').map(Number);
+  const sizes = {
+    taesd: own ?? (options.quick ? [16] : [16, 32, 64, 128]),
+    linear: own ?? (options.quick ? [64] : [64, 128, 1024]),
+  };
+  const tasks = options.tasks?.split(',') ?? Object.keys(sizes);
+  const orders = {
+    sizes: Object.fromEntries(Object.entries(sizes).filter(([task]) => tasks.includes(task))),
+    rounds: options.quick ? 3 : 20,
+    slow: !options.quick,
+    only: options.only?.toLowerCase().split(',') ?? [],
+    ...(weights ? { weights } : {}),
+  };
+  // A process of its own: Vulkan's loader reads the environment once.
+  const { status } = spawnSync(process.execPath, [join(folder, 'node.mjs'), bundle, JSON.stringify(orders), output], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, ...dawnEnvironment(ensureChromium()) },
   });
   if (status !== 0) throw new Error('the measurement in Node failed');
-  return { ...JSON.parse(readFileSync(output, 'utf8')), before: machine() };
+  const torch = tasks.includes('taesd') ? inTorch(sizes.taesd) : undefined;
+  return { ...JSON.parse(readFileSync(output, 'utf8')), torch, before: machine() };
+}
+
+/** Undefined where there is no PyTorch, or no weights. */
+function inTorch(sizes) {
+  if (!weights) return undefined;
+  const output = join(artifacts, 'torch.json');
+  const args = [join(folder, 'pytorch.py'), weights, sizes.join(), output];
+  for (const python of ['python3', '/usr/bin/python3']) {
+    if (spawnSync(python, ['-c', 'import torch, numpy'], { stdio: 'ignore' }).status !== 0) continue;
+    if (spawnSync(python, args, { cwd: root, stdio: 'inherit' }).status === 0)
+      return JSON.parse(readFileSync(output, 'utf8'));
+  }
+  return undefined;
 }
 
 const whole = !options.quick && !options.only && !options.sizes && !options.tasks;
