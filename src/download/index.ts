@@ -77,7 +77,6 @@ function start(key: string, place: Place): Download {
     for (const caller of [...download.callers]) caller.progressed(progress);
   };
   const end = (tell: (caller: Caller, index: number) => void): void => {
-    if (downloads.get(key) === download) downloads.delete(key);
     [...download.callers].forEach(tell);
   };
   fetchOrFind(place, controller.signal, onProgress).then(

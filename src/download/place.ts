@@ -23,8 +23,7 @@ export async function placeOf(source: string | URL | HubFile, options: LoadWeigh
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
     throw wrong(`sha256 '${sha256}' is not of 64 hexadecimal digits`);
   const pinned = sha256 !== undefined || /^[0-9a-f]{40}$/.test(file?.revision ?? '');
-  // Cache Storage takes nothing else.
-  return { url, sha256, keep: (options.cache ?? pinned) && /^https?:/.test(url) };
+  return { url, sha256, keep: options.cache ?? pinned };
 }
 
 async function knownFile(name: string): Promise<HubFile> {
