@@ -21,9 +21,7 @@ export const knownNames = Object.keys(knownDecoders) as readonly KnownName[];
 
 export const host = 'huggingface.co';
 
-/** Where a person finds the file. */
-export const pageOf = (name: KnownName): string => `https://${host}/${known(name).repo}`;
-export const fileUrl = async (name: KnownName): Promise<string> => (await placeOf(name, {})).url;
+export const fileUrl = (name: KnownName): string => placeOf(name, {}).url;
 
 export function createDownloads(store: Store): Downloads {
   const running = new Map<KnownName, AbortController>();
@@ -31,8 +29,8 @@ export function createDownloads(store: Store): Downloads {
     store.set({ downloads: { ...store.state.downloads, [name]: download } });
 
   for (const name of knownNames)
-    void fileUrl(name).then(async (url) => {
-      if ((await isKept(url)) && !store.state.downloads[name]) set(name, { state: 'kept' });
+    void isKept(fileUrl(name)).then((kept) => {
+      if (kept && !store.state.downloads[name]) set(name, { state: 'kept' });
     });
 
   async function start(name: KnownName, choose: boolean): Promise<void> {
@@ -62,8 +60,11 @@ export function createDownloads(store: Store): Downloads {
       if (choose && entry && known(name).formats.includes(familyOf(entry.format).id))
         store.setEntry(entry.id, { decoder: name });
     } catch (error) {
-      set(name, signal.aborted ? undefined : { state: 'failed', message: explain(name, error) });
-      announce(signal.aborted ? `the download of ${title} was cancelled` : `${title} could not be downloaded`);
+      const message = signal.aborted
+        ? `the download of ${title} was cancelled`
+        : `${title} was not downloaded: ${explain(name, error)}`;
+      set(name, signal.aborted ? undefined : { state: 'failed', message });
+      announce(message);
     } finally {
       running.delete(name);
     }
@@ -82,8 +83,6 @@ export function createDownloads(store: Store): Downloads {
 function explain(name: KnownName, error: unknown): string {
   if (!(error instanceof LatentPreviewError)) return errorText(error);
   if (/could not be fetched/.test(error.message))
-    return navigator.onLine
-      ? `${host} could not be reached, or does not let this page read from it.`
-      : 'You are offline.';
+    return navigator.onLine ? `${host} cannot be reached, or does not let this page read from it.` : 'you are offline.';
   return error.message.replace(/^\w+: /, '').replace(/https:\S+/, known(name).file);
 }

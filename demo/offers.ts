@@ -59,8 +59,8 @@ function createOffer(name: KnownName, downloads: Downloads, { choose, pick }: Of
   const cancel = make('button', { type: 'button', className: 'quiet', textContent: 'Cancel' });
   cancel.ariaLabel = `Cancel the download of ${title}`;
   cancel.addEventListener('click', () => downloads.cancel(name));
-  const message = make('p', { className: 'offer-message', role: 'alert' });
-  const link = make('a', { target: '_blank', rel: 'noopener noreferrer', textContent: file });
+  const message = make('p', { className: 'offer-message' });
+  const link = make('a', { href: fileUrl(name), target: '_blank', rel: 'noopener noreferrer', textContent: file });
   const chooseFile = make('button', { type: 'button', className: 'link', textContent: 'choose it' });
   chooseFile.addEventListener('click', pick);
   const wayOut = make(
@@ -72,9 +72,6 @@ function createOffer(name: KnownName, downloads: Downloads, { choose, pick }: Of
     chooseFile,
     '.',
   );
-  void fileUrl(name).then((url) => {
-    link.href = url;
-  });
   let shown: string | undefined;
   return {
     element,
@@ -96,7 +93,7 @@ function createOffer(name: KnownName, downloads: Downloads, { choose, pick }: Of
       element.dataset.state = state;
       if (state === 'loading')
         element.replaceChildren(make('span', { className: 'offer-title', textContent: title }), bar, count, cancel);
-      else if (state === 'failed') element.replaceChildren(message, start, terms, wayOut);
+      else if (state === 'failed') element.replaceChildren(message, start, wayOut);
       else element.replaceChildren(start, terms);
       // Else the keyboard would start from the page's top again.
       if (focused) (state === 'loading' ? cancel : start).focus({ preventScroll: true });

@@ -2,7 +2,7 @@
 
 import type { TensorFile } from './files/index';
 import { describeLatents, type LatentOptions, type Latents } from './latents';
-import { type HubFile, type LoadOptions, type LoadWeightsOptions, readSource, type Source } from './source';
+import type { HubFile, LoadOptions, LoadWeightsOptions, Source } from './source';
 import { type DType, type Shape, type Tensor, tensorFromBytes } from './tensor';
 
 export interface LoadLatentsOptions extends LoadOptions, LatentOptions {
@@ -20,9 +20,11 @@ export interface LoadLatentsOptions extends LoadOptions, LatentOptions {
  * @throws LatentPreviewError `file`, `shape`, `format`
  */
 export async function loadLatents(source: Source, options: LoadLatentsOptions = {}): Promise<Latents> {
-  const bytes = await readSource(source, options);
+  options.signal?.throwIfAborted();
+  // What reads files is loaded with the first one: who feeds tensors from a sampler never needs it.
+  const bytes = await (await import('./source')).readSource(source, options);
   if (options.shape) return describeLatents(tensorFromBytes(bytes, options.dtype ?? 'float32', options.shape), options);
-  const { readTensorFile, selectTensor } = await readers();
+  const { readTensorFile, selectTensor } = await import('./files/index');
   const file = readTensorFile(bytes);
   const { name, tensor } = selectTensor(file, options.key);
   const latents = { ...describeLatents(tensor, options), metadata: file.metadata };
@@ -43,19 +45,8 @@ export async function loadWeights(
   options: LoadWeightsOptions = {},
 ): Promise<ReadonlyMap<string, Tensor>> {
   options.signal?.throwIfAborted();
-  if (typeof source === 'string' || source instanceof URL || isHubFile(source))
-    return (await import('./download/index')).downloadWeights(source, options);
-  const bytes = await readSource(source, options);
-  if (options.sha256 !== undefined)
-    await (await import('./download/sha256')).expectSha256('the file', bytes, options.sha256);
-  return (await readers()).readTensorFile(bytes).tensors;
+  return (await import('./download/index')).readWeights(source, options);
 }
-
-const isHubFile = (source: Source | HubFile): source is HubFile =>
-  typeof source === 'object' && source !== null && 'repo' in source;
-
-/** Loaded on the first file: who feeds tensors from a sampler never needs them. */
-const readers = (): Promise<typeof import('./files/index')> => import('./files/index');
 
 /**
  * ComfyUI's SaveLatent writes VAE latents beside an empty marker tensor; files from before the marker hold SD latents as

@@ -1,8 +1,8 @@
-// Weights from the network: one fetch for all who want the same file at the same time, checked, kept, and taken from where
-// it was kept. Loaded when it is first needed.
+// Weights from wherever they are. From the network: one fetch for all who want the same file at the same time, checked,
+// kept, and taken from where it was kept. Loaded when it is first needed.
 
 import { readTensorFile } from '../files/index';
-import { type HubFile, type LoadWeightsOptions, type Progress, readSource } from '../source';
+import { type HubFile, type LoadWeightsOptions, type Progress, readSource, type Source } from '../source';
 import type { Tensor } from '../tensor';
 import { findKept, keep } from './kept';
 import { type Place, placeOf } from './place';
@@ -28,8 +28,18 @@ interface Download {
 const downloads = new Map<string, Download>();
 
 /** @throws LatentPreviewError `file`, `weights` */
-export async function downloadWeights(source: string | URL | HubFile, options: LoadWeightsOptions): Promise<Tensors> {
-  const place = await placeOf(source, options);
+export async function readWeights(source: Source | HubFile, options: LoadWeightsOptions): Promise<Tensors> {
+  if (typeof source === 'string' || source instanceof URL || isHubFile(source)) return downloadWeights(source, options);
+  const bytes = await readSource(source, options);
+  if (options.sha256 !== undefined) await expectSha256('the file', bytes, options.sha256);
+  return readTensorFile(bytes).tensors;
+}
+
+const isHubFile = (source: Source | HubFile): source is HubFile =>
+  typeof source === 'object' && source !== null && 'repo' in source;
+
+async function downloadWeights(source: string | URL | HubFile, options: LoadWeightsOptions): Promise<Tensors> {
+  const place = placeOf(source, options);
   if (place.sha256 !== undefined) expectHashing(place.url);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();

@@ -1,5 +1,6 @@
 // A name, a repository's file or a URL → one URL, and which file is expected there.
 
+import { knownDecoders } from '../decoders/known';
 import { LatentPreviewError } from '../errors';
 import type { HubFile, LoadWeightsOptions } from '../source';
 
@@ -15,8 +16,8 @@ export interface Place {
 const hub = 'https://huggingface.co';
 
 /** @throws LatentPreviewError `weights`, `file` */
-export async function placeOf(source: string | URL | HubFile, options: LoadWeightsOptions): Promise<Place> {
-  if (typeof source === 'string' && /^[\w-]+$/.test(source)) return placeOf(await knownFile(source), options);
+export function placeOf(source: string | URL | HubFile, options: LoadWeightsOptions): Place {
+  if (typeof source === 'string' && /^[\w-]+$/.test(source)) return placeOf(knownFile(source), options);
   const file = typeof source === 'string' || source instanceof URL ? undefined : source;
   const url = file ? hubUrl(file) : absolute(`${source}`);
   const sha256 = (file?.sha256 ?? options.sha256)?.toLowerCase();
@@ -26,8 +27,7 @@ export async function placeOf(source: string | URL | HubFile, options: LoadWeigh
   return { url, sha256, keep: options.cache ?? pinned };
 }
 
-async function knownFile(name: string): Promise<HubFile> {
-  const { knownDecoders } = await import('../decoders/known');
+function knownFile(name: string): HubFile {
   const found = new Map<string, HubFile>(Object.entries(knownDecoders)).get(name);
   if (found) return found;
   const names = Object.keys(knownDecoders).join(', ');

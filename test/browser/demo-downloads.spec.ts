@@ -162,8 +162,11 @@ test('where it cannot be had, the page says what helps', async ({ page }) => {
   const hub = await openWithHub(page);
   hub.answer = 'refused';
   await start(page);
-  const alert = offer(page).getByRole('alert');
-  await expect(alert).toHaveText('huggingface.co could not be reached, or does not let this page read from it.');
+  const message = offer(page).locator('.offer-message');
+  const unreachable =
+    'TAESD was not downloaded: huggingface.co cannot be reached, or does not let this page read from it.';
+  await expect(message).toHaveText(unreachable);
+  await expect(page.getByRole('status')).toHaveText(unreachable);
   await expect(offer(page).getByRole('link', { name: 'taesd_decoder.safetensors' })).toHaveAttribute('href', url);
   expect(await violations(page)).toEqual([]);
   const chooser = page.waitForEvent('filechooser');
@@ -172,14 +175,14 @@ test('where it cannot be had, the page says what helps', async ({ page }) => {
   await expect(chosen(page)).toHaveText('taesd_decoder.safetensors · taesd 4→3 ×8');
   hub.answer = 404;
   await start(page, 'Try again');
-  await expect(alert).toHaveText('taesd_decoder.safetensors answered 404 Not Found');
+  await expect(message).toHaveText('TAESD was not downloaded: taesd_decoder.safetensors answered 404 Not Found');
   hub.answer = 'other';
   await start(page, 'Try again');
-  await expect(alert).toContainText(`(40 bytes), needed is ${sha256}`);
+  await expect(message).toContainText(`(40 bytes), needed is ${sha256}`);
   await page.context().setOffline(true);
   hub.answer = 'refused';
   await start(page, 'Try again');
-  await expect(alert).toHaveText('You are offline.');
+  await expect(message).toHaveText('TAESD was not downloaded: you are offline.');
   await page.context().setOffline(false);
   hub.answer = 'file';
   await start(page, 'Try again');
