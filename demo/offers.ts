@@ -11,7 +11,7 @@ interface Offer {
   show(download: Download | undefined): void;
 }
 
-export interface OfferOptions {
+interface OfferOptions {
   /** Whether a decoder is chosen once it is there. */
   readonly choose: boolean;
   /** What has the focus after an offer that had it is gone. */
@@ -20,7 +20,7 @@ export interface OfferOptions {
   readonly pick: () => void;
 }
 
-export function createOffers(store: Store, downloads: Downloads, list: HTMLElement, options: OfferOptions): void {
+function createOffers(store: Store, downloads: Downloads, list: HTMLElement, options: OfferOptions): void {
   const offers = new Map<KnownName, Offer>();
   store.listen((state) => {
     const entry = currentEntry(state);

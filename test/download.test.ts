@@ -138,6 +138,7 @@ describe('which file', () => {
   const wrong: [string, object, RegExp][] = [
     ['no owner', { repo: 'taesd', file: 'a' }, /'taesd' is not of the form 'owner\/name'/],
     ['a URL for a repository', { repo: 'https://huggingface.co/a/b', file: 'a' }, /owner\/name/],
+    ['dots for a repository', { repo: '../..', file: 'a' }, /owner\/name/],
     ['no file', { repo: 'a/b' }, /file 'undefined' is no path/],
     ['a path upwards', { repo: 'a/b', file: '../../c/d/resolve/main/e' }, /is no path in the repository a\/b/],
     ['an empty revision', { repo: 'a/b', file: 'c', revision: '' }, /revision ''/],

@@ -86,16 +86,15 @@ function start(key: string, place: Place): Download {
     download.progress = progress;
     for (const caller of [...download.callers]) caller.progressed(progress);
   };
-  const end = (tell: (caller: Caller, index: number) => void): void => {
-    [...download.callers].forEach(tell);
-  };
   fetchOrFind(place, controller.signal, onProgress).then(
     ({ bytes, weights }) => {
       // The tensors are views of the bytes: each caller has its own, copied before any of them can change or hand theirs on.
       const copies = [...download.callers].slice(1).map(() => readTensorFile(bytes.slice()).tensors);
-      end((caller, index) => caller.arrived(copies[index - 1] ?? weights));
+      for (const [index, caller] of [...download.callers].entries()) caller.arrived(copies[index - 1] ?? weights);
     },
-    (error: unknown) => end((caller) => caller.failed(error)),
+    (error: unknown) => {
+      for (const caller of [...download.callers]) caller.failed(error);
+    },
   );
   return download;
 }

@@ -31,7 +31,7 @@ export async function keep(url: string, bytes: Uint8Array<ArrayBuffer>, sha256: 
   await cache.put(url, new Response(bytes, { headers })).catch(() => {});
 }
 
-export async function forget(url: string): Promise<void> {
+async function forget(url: string): Promise<void> {
   const cache = await openCache();
   await cache?.delete(url).catch(() => {});
 }

@@ -35,7 +35,7 @@ function knownFile(name: string): HubFile {
 }
 
 function hubUrl({ repo, file, revision = 'main' }: HubFile): string {
-  if (typeof repo !== 'string' || !/^[\w.-]+\/[\w.-]+$/.test(repo))
+  if (typeof repo !== 'string' || !/^\w[\w.-]*\/\w[\w.-]*$/.test(repo))
     throw wrong(`repo '${repo}' is not of the form 'owner/name', such as 'madebyollin/taesd'`);
   if (typeof file !== 'string' || file === '' || file.split('/').some((part) => /^\.{0,2}$/.test(part)))
     throw wrong(`file '${file}' is no path in the repository ${repo}, such as 'taesd_decoder.safetensors'`);
