@@ -1,13 +1,13 @@
 // Two things are built: the library (`vite build`) and the demo page (`vite build --mode demo`; `vite` serves it).
 
 import { join } from 'node:path';
-import { defineConfig, type Plugin, type UserConfig } from 'vite';
+import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
 import { alias, entries } from './scripts/entries.mjs';
 import { root } from './scripts/setup.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
 
 /** The command `latent-preview`: built beside the library, and no entry that a page imports. */
-const commandFolder = join(root, 'src', 'cli');
+const commandFolder = normalizePath(join(root, 'src', 'cli'));
 
 /**
  * The command imports the built core entry as any user does. Were it bundled with it, what both need would move out of

@@ -87,6 +87,16 @@ describe('the command', () => {
   const command = (...args: string[]) =>
     spawnSync(bin, args, { cwd: project, encoding: 'utf8', shell: process.platform === 'win32' });
 
+  it('leaves the core entry as it is, and imports it like any user', () => {
+    const imports = (name: string) =>
+      ts
+        .preProcessFile(readFileSync(join(installed, 'dist', name), 'utf8'))
+        .importedFiles.map(({ fileName }) => fileName);
+    expect(imports('cli.js')).toContain('./index.js');
+    expect(imports('index.js').length).toBeGreaterThan(1);
+    // The core's own functions are in its file, not behind it.
+    expect(readFileSync(join(installed, 'dist', 'index.js'), 'utf8')).toMatch(/^async function createPreviewer\(/m);
+  });
   it('is installed under its name', () => {
     expect(command('--version')).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
     expect(command('--help').stdout).toMatch(/^Usage: latent-preview /);

@@ -24,7 +24,7 @@ export const decodingOptions = {
     type: 'string',
     short: 'd',
     value: 'WHAT',
-    help: "default: the best that the package carries for the format. linear: the format's published table. Or a file: weights (.safetensors of the TAESD family, VAEApprox, an MLP), or JSON (a fitted map, polynomial coefficients, an MLP).",
+    help: "default: the best that the package carries for the format. linear: the format's published table. Or a file: a map that fit made, weights of the TAESD family, VAEApprox or an MLP as .safetensors, an MLP or polynomial coefficients as JSON.",
   },
   item: { type: 'string', value: 'N', help: 'Which item of a batch, from 0. Default: 0.' },
   frame: { type: 'string', value: 'N', help: 'Which latent frame of a video, from 0. Default: the middle one.' },

@@ -33,9 +33,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     terminal.print(command.help);
     return exitCodes.ok;
   }
-  if (command) {
-    return command.run(rest, { terminal, signal: stop.signal });
-  }
+  if (command) return command.run(rest, { terminal, signal: stop.signal });
   if (name === '--version' || name === '-v') terminal.print(version);
   else if (name === '--help' || name === '-h' || name === 'help') terminal.print(help);
   else if (name === undefined) throw new UsageError(`no command given\n\n${help}`);
