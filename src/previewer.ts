@@ -90,6 +90,11 @@ export async function createPreviewer({
       'format',
       `previewer: decoder '${chosen.name}' takes ${chosen.channels} channels, format '${resolved.id}' has ${resolved.channels}`,
     );
+  if (chosen.format && chosen.format !== resolved.base)
+    throw new LatentPreviewError(
+      'format',
+      `previewer: decoder '${chosen.name}' was made for '${chosen.format}', the previewer is for '${resolved.id}'`,
+    );
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
   // Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders.
   if (!acquired) {

@@ -70,7 +70,7 @@ export async function runLayer(
       ...format,
       source: { repo: 'test', licence: 'MIT' },
     });
-    const words = viewWords({ buffer: latents, offset: 0, base: 0, dtype: 'float32', view, domainMap }, 0);
+    const words = viewWords({ dtype: 'float32', view }, 0, { width: outputSize[2], height: outputSize[1] });
     bind(0, { buffer: latents });
     bind(1, { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) });
     bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });

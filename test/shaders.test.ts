@@ -4,11 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { joinShader, locate } from '../src/gpu/shaders';
 import { createPreviewer, LatentPreviewError } from '../src/index';
-import { conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
+import { conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
 import { describeGpu, withDevice } from './setup/gpu';
 
 const folder = new URL('../shaders/', import.meta.url);
-const ops = [conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack];
+const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack];
 
 it('has one file per op, and no other', () =>
   expect(

@@ -13,9 +13,9 @@ struct View {
   patchSize: u32,
   // 0 float32, 1 float16, 2 bfloat16
   dtype: u32,
+  // As in activations-input.wgsl: the output's columns, rows and plane, and the rows that go into the picture (all).
   width: u32,
   height: u32,
-  // As in activations-input.wgsl: a plane of the output, and the rows that go into the picture (all).
   outputPlane: u32,
   keepFirst: u32,
   keepCount: u32,

@@ -233,13 +233,13 @@ export class Plan {
   #bindLatents(frame: FrameResources, source: LatentSource): ReadonlyMap<number, GPUBindGroup> {
     const { buffer, domainMap } = source;
     const range = bindingRange(this.#device, source);
-    const uniform = this.#uniforms.get(viewWords(source, range.base));
+    const dispatches = frame.schedule.slices.flat().filter(({ input }) => input === 'latents');
+    const uniforms = dispatches.map((dispatch) => this.#uniforms.get(viewWords(source, range.base, dispatch)));
     const map = this.#maps.get(domainMap);
-    const key = [buffer, range.offset, range.size, uniform, map];
+    const key = [buffer, range.offset, range.size, map, ...uniforms];
     if (frame.latents && key.every((part, index) => part === frame.latents?.key[index])) return frame.latents.groups;
     const groups = new Map<number, GPUBindGroup>();
-    for (const { layer, input, output } of frame.schedule.slices.flat()) {
-      if (input !== 'latents') continue;
+    for (const [index, { layer, output }] of dispatches.entries()) {
       const { pipeline, weights } = this.#steps[layer];
       const goal = output === 'picture' ? frame.picture.createView() : { buffer: frame.buffers[output] };
       const group = this.#device.createBindGroup({
@@ -248,7 +248,7 @@ export class Plan {
         entries: [
           { binding: 0, resource: { buffer, offset: range.offset, size: range.size } },
           { binding: 1, resource: { buffer: map } },
-          { binding: 2, resource: { buffer: uniform } },
+          { binding: 2, resource: { buffer: uniforms[index] } },
           ...(weights ? [{ binding: 3, resource: { buffer: weights } }] : []),
           { binding: 4, resource: goal },
         ],

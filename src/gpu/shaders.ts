@@ -2,6 +2,7 @@
 
 import conv2d from '../../shaders/conv2d.wgsl?raw';
 import groupNorm from '../../shaders/group-norm.wgsl?raw';
+import latentMap from '../../shaders/latent-map.wgsl?raw';
 import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
 import activationsOutput from '../../shaders/lib/activations-output.wgsl?raw';
 import latentsInput from '../../shaders/lib/latents.wgsl?raw';
@@ -18,6 +19,7 @@ import type { OpInput } from '../ops/op';
 const kernels: Readonly<Record<string, string>> = {
   conv2d,
   'group-norm': groupNorm,
+  'latent-map': latentMap,
   linear,
   mlp,
   polynomial,

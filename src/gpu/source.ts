@@ -20,9 +20,12 @@ export interface LatentSource {
 
 const dtypeCodes = { float32: 0, float16: 1, bfloat16: 2 } as const;
 
-/** The words of View, in its order. */
-export function viewWords({ view, dtype }: LatentSource, base: number): Uint32Array<ArrayBuffer> {
-  const { width, height, patch, strides } = view;
+/** The words of View, in its order. @param output the size of what the layer leaves, in pixels */
+export function viewWords(
+  { view: { patch, strides }, dtype }: Pick<LatentSource, 'view' | 'dtype'>,
+  base: number,
+  { width, height }: { readonly width: number; readonly height: number },
+): Uint32Array<ArrayBuffer> {
   return Uint32Array.of(
     ...[base, strides.channel, strides.row, strides.column, strides.patchRow, strides.patchColumn],
     ...[patch, dtypeCodes[dtype], width, height],
