@@ -44,7 +44,7 @@ export interface FitOptions extends LongWork {
   readonly provenance?: LatentMapProvenance;
 }
 
-/** A pair, or what loads it: called twice, so that only one picture need be in memory at a time. */
+/** A pair, or what loads it: called more than once, so that only one picture need be in memory at a time. */
 export type FitPairSource = FitPair | (() => FitPair | Promise<FitPair>);
 
 /** What `auto` tries. */
