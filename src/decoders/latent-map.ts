@@ -112,7 +112,7 @@ function checkMap(map: LatentMap): void {
     if (typeof found !== 'string') throw wrong(`${field} is ${found}, needed is a text`);
   if (!Number.isInteger(channels) || channels < 1)
     throw wrong(`channels is ${channels}, needed is a whole number from 1`);
-  if (!(Array.isArray(outputRange) && outputRange[1] - outputRange[0] > 0))
+  if (!Array.isArray(outputRange) || !outputRange.every(Number.isFinite) || !(outputRange[0] < outputRange[1]))
     throw wrong(`outputRange is ${outputRange}, needed are two numbers, the smaller first`);
   const [rows, features] = [3 * upscale ** 2, mapFeatures(map)];
   if (!Array.isArray(coefficients) || coefficients.length !== rows * features)

@@ -13,10 +13,11 @@ import { LatentPreviewError } from '../errors';
 import type { LatentFormat } from '../formats/format';
 import { resolveFormat } from '../formats/index';
 import { guessFormats } from '../guess';
+import type { FeatureSpec } from './features';
 import { addPair, createSums, featureMeans, type Sums } from './normal-equations';
 import { type FitPair, readyPair } from './pairs';
 import { averageFigures, type FitReport, type FittedImage, figuresOf } from './report';
-import { equations, meanSquare, requireIndependent, type Solution, solve } from './solve';
+import type { Solution } from './solve';
 
 export interface FitOptions extends LongWork {
   /** Default: what the pairs' latents say. */
@@ -43,7 +44,7 @@ export interface FitOptions extends LongWork {
   readonly provenance?: LatentMapProvenance;
 }
 
-/** A pair, or what loads it: called twice, so that only one picture need be in memory at a time. */
+/** A pair, or what loads it: called more than once, so that only one picture need be in memory at a time. */
 export type FitPairSource = FitPair | (() => FitPair | Promise<FitPair>);
 
 /** What `auto` tries. */
@@ -73,16 +74,7 @@ export async function fitLatentMap(
     return { ...pair, name: pair.name ?? `pair ${index + 1}` };
   };
 
-  const first = await open(0);
-  const format = formatOf(first, options);
-  const spec = { kind, channels: format.channels, neighbourhood };
-  const features = mapFeatures(spec) - (kind === 'linear' ? 0 : 1);
-  if (features > mostFeatures)
-    throw wrong(`${features} features of ${format.channels} channels are too many, at most ${mostFeatures} are fitted`);
-  const centre =
-    kind === 'linear'
-      ? new Float64Array(features)
-      : featureMeans(spec, features, readyPair(first, first.name, format, upscale));
+  const { format, spec, features, centre } = settle(await open(0), options);
   const fitted = createSums(features, 3 * upscale ** 2, centre);
   const heldOut = createSums(features, 3 * upscale ** 2, centre);
 
@@ -101,6 +93,8 @@ export async function fitLatentMap(
   checkHeldOut(names, options);
   if (fitted.pixels === 0) throw wrong('every pair is held out, there is nothing left to fit');
 
+  // With it comes the linear algebra, which who only decodes need not load.
+  const { equations, meanSquare, requireIndependent, solve } = await import('./solve');
   const system = equations(fitted, spec);
   if (!(typeof options.ridge === 'number' && options.ridge > 0)) requireIndependent(system, spec);
   const tried: { ridge: number; psnr: number; solution: Solution }[] = [];
@@ -148,6 +142,25 @@ export async function fitLatentMap(
   };
   options.onProgress?.(1);
   return { map: { ...map, provenance: provenanceOf(report, options) }, report };
+}
+
+/** What the first pair decides. */
+function settle(
+  pair: FitPair & { name: string },
+  options: FitOptions,
+): { format: LatentFormat; spec: FeatureSpec; features: number; centre: Float64Array } {
+  const { kind = 'affine', neighbourhood = 1, upscale = 1 } = options;
+  const format = formatOf(pair, options);
+  const spec = { kind, channels: format.channels, neighbourhood };
+  const features = mapFeatures(spec) - (kind === 'linear' ? 0 : 1);
+  if (features > mostFeatures)
+    throw wrong(`${features} features of ${format.channels} channels are too many, at most ${mostFeatures} are fitted`);
+  // Without a constant, what is taken off the features could not be given back.
+  const centre =
+    kind === 'linear'
+      ? new Float64Array(features)
+      : featureMeans(spec, features, readyPair(pair, pair.name, format, upscale));
+  return { format, spec, features, centre };
 }
 
 const wrong = (what: string): LatentPreviewError => new LatentPreviewError('shape', `fit: ${what}`);

@@ -110,7 +110,8 @@ function addProducts({ features, targets, products, stride }: Sums, rows: Float6
       let [first, second] = [i * blockPixels, (i + 1) * blockPixels];
       let column = j * blockPixels;
       for (let k = 0; k < blockPixels; k++, first++, second++, column++) {
-        const [one, two] = [rows[first], rows[second]];
+        const one = rows[first];
+        const two = rows[second];
         const p = rows[column];
         const q = rows[column + blockPixels];
         const r = rows[column + 2 * blockPixels];

@@ -60,10 +60,19 @@ export const latentMap: Op<LatentMapParams> = {
         gather(input, height, width, y, x, 0, params, features);
         gather(input, height, width, y, Math.min(x + 1, width - 1), 1, params, features);
         for (let inner = 0, k = 0; inner < upscale ** 2; inner++) {
-          let [r, g, b, nextR, nextG, nextB] = [0, 0, 0, 0, 0, 0];
+          // One by one: destructuring here takes twice the time.
+          let r = 0;
+          let g = 0;
+          let b = 0;
+          let nextR = 0;
+          let nextG = 0;
+          let nextB = 0;
           for (let f = 0; f < features.length; f += 2, k++) {
-            const [value, next] = [features[f], features[f + 1]];
-            const [ofR, ofG, ofB] = [coefficients[k], coefficients[perPlane + k], coefficients[2 * perPlane + k]];
+            const value = features[f];
+            const next = features[f + 1];
+            const ofR = coefficients[k];
+            const ofG = coefficients[perPlane + k];
+            const ofB = coefficients[2 * perPlane + k];
             r += ofR * value;
             g += ofG * value;
             b += ofB * value;

@@ -32,7 +32,7 @@ export type OpInput = 'latents' | 'activations' | 'picture';
 export interface Op<P> {
   readonly name: string;
   readonly input: OpInput;
-  /** True where an output pixel depends on the input pixel at its place alone: the CPU path then works in bands. */
+  /** True where an output pixel depends on the input pixel at its place alone. */
   readonly perPixel: boolean;
   /** Shapes are (C, H, W). @throws LatentPreviewError `shape` where the input does not fit the parameters */
   outputShape(input: Shape, params: P): Shape;
