@@ -1,12 +1,13 @@
 // The suites under Deno, whose WebGPU is wgpu: shaders go through Naga, the other WGSL compiler, and lavapipe runs half
 // floats, which SwiftShader does not. Prints one line per failure and, last, a line `RESULT {…}` for run.mjs.
 
+import { halfGoldenCases, runGoldens } from '../golden-suite';
 import { halfCases } from '../half-suite';
 import { runCases, runOpSuite, type SuiteResult } from '../op-suite';
 
 /** What this file uses of Deno's own. */
-declare const Deno: { readonly args: readonly string[] };
-const { underCI } = JSON.parse(Deno.args[0] ?? '{}') as { underCI: boolean };
+declare const Deno: { readonly args: readonly string[]; readFile(path: string): Promise<Uint8Array> };
+const { underCI, shared } = JSON.parse(Deno.args[0] ?? '{}') as { underCI: boolean; shared?: string };
 
 // Deno 2.9 panics where a device tells of its adapter after that was collected.
 const kept: (GPUAdapter | null)[] = [];
@@ -30,6 +31,12 @@ watch(device);
 const results: SuiteResult[] = [...(await runOpSuite(device))];
 let skipped = 0;
 
+const read = (path: string): Promise<Uint8Array> => Deno.readFile(`${shared}/${path}`);
+if (shared) results.push(...(await runGoldens(device, read)));
+else {
+  skipped++;
+  console.log('skipped: decodes of real weights – ../shared is not there');
+}
 // Lets errors of the last submit arrive.
 await device.queue.onSubmittedWorkDone();
 
@@ -39,6 +46,7 @@ if (adapter.features.has('shader-f16')) {
   if (!halves) throw new Error('the adapter gave no device with shader-f16');
   watch(halves);
   results.push(...(await runCases(halves, halfCases(console.log))));
+  if (shared) results.push(...(await runCases(halves, halfGoldenCases(read, console.log))));
   await halves.queue.onSubmittedWorkDone();
 } else {
   const message = 'the adapter has no shader-f16, which lavapipe is known to have since Mesa 22';
