@@ -14,6 +14,8 @@ export interface Kernel {
   readonly weights?: () => Float32Array;
   /** The shader has a binding for a tensor that is added; bound to anything where the layer adds nothing. */
   readonly takesAdded?: boolean;
+  /** The shader keeps to `real` (shaders/lib/real-*.wgsl) for activations and weights, so that it takes half floats too. */
+  readonly takesHalves?: boolean;
 }
 
 /** The part of `GPUSupportedLimits` that kernels choose by. */
