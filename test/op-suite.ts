@@ -21,9 +21,17 @@ export interface SuiteResult {
   readonly message?: string;
 }
 
-export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
+/** Answers with what is wrong, or undefined. */
+export interface SuiteCase {
+  readonly name: string;
+  readonly run: (device: GPUDevice) => Promise<string | undefined>;
+}
+
+export const runOpSuite = (device: GPUDevice): Promise<SuiteResult[]> => runCases(device, suiteCases());
+
+export async function runCases(device: GPUDevice, cases: readonly SuiteCase[]): Promise<SuiteResult[]> {
   const results: SuiteResult[] = [];
-  for (const { name, run } of suiteCases()) {
+  for (const { name, run } of cases) {
     device.pushErrorScope('validation');
     const message = await run(device).catch((error: unknown) => `${error}`);
     const invalid = await device.popErrorScope();
@@ -33,8 +41,7 @@ export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
   return results;
 }
 
-/** Each case answers with what is wrong, or undefined. */
-export function suiteCases(): { name: string; run: (device: GPUDevice) => Promise<string | undefined> }[] {
+export function suiteCases(): SuiteCase[] {
   return [...kernelCases(), ...decodeCases(), ...convCases()];
 }
 
@@ -351,7 +358,7 @@ function convCases() {
   });
 }
 
-function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, to: Domain): Float32Array {
+export function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, to: Domain): Float32Array {
   const map = domainMap(format, from, to, 1, 0);
   const plane = latents.length / format.channels;
   return latents.map((value, i) => value * map[Math.floor(i / plane) * 2]! + map[Math.floor(i / plane) * 2 + 1]!);

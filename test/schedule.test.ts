@@ -86,6 +86,21 @@ describe('memory', () => {
         expect(row).toBe(side * 8);
         if (side === 256) expect(writes.length).toBeGreaterThan(1);
       });
+  it('half floats take half of it, and fewer bands', () => {
+    const [small, large] = [
+      [4, 16, 24],
+      [4, 256, 256],
+    ];
+    const halves = { ...limits, elementBytes: 2 };
+    const floats = schedule(taesd(), small!, limits).buffers;
+    expect(schedule(taesd(), small!, halves).buffers).toEqual(floats.map((bytes) => bytes / 2));
+    const bands = (of: typeof halves): number =>
+      schedule(taesd(), large!, of)
+        .slices.flat()
+        .filter(({ output }) => output === 'picture').length;
+    expect(bands(halves)).toBeGreaterThan(1);
+    expect(bands(halves)).toBeLessThan(bands({ ...limits, elementBytes: 4 }));
+  });
   it('no dispatch reads the buffer it writes', () => {
     for (const { input, added, output } of schedule(taesd(true), [4, 200, 200], limits).slices.flat()) {
       expect(input).not.toBe(output);

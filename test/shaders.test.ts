@@ -18,8 +18,12 @@ it('has one file per op, and no other', () =>
   ).toEqual(ops.map(({ name }) => `${name}.wgsl`).sort()));
 
 it.each(ops)('finds every line of $name again', ({ name, input }) => {
-  for (const output of ['activations', 'picture'] as const) {
-    const source = joinShader(name, input, output);
+  for (const [output, precision] of [
+    ['activations', 'float32'],
+    ['picture', 'float32'],
+    ['activations', 'float16'],
+  ] as const) {
+    const source = joinShader(name, input, output, precision);
     const lines = source.code.split('\n');
     for (const { name: file, firstLine } of source.files) {
       const original = readFileSync(new URL(file, folder), 'utf8').split('\n');

@@ -1,5 +1,5 @@
-// Reads what a layer before wrote: four channels to a vec4f, each group of four a plane of its own. Joined in front of
-// kernels that take activations; src/gpu/schedule.ts works out the numbers.
+// Reads what a layer before wrote: four channels to a vec4 of `real`, each group of four a plane of its own. Joined in
+// front of kernels that take activations; src/gpu/schedule.ts works out the numbers.
 
 struct View {
   // Of this layer's output: columns, rows, and the pixels of one plane in its buffer.
@@ -17,11 +17,11 @@ struct View {
   pictureRow: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inputGroups: array<vec4f>;
+@group(0) @binding(0) var<storage, read> inputGroups: array<vec4<real>>;
 @group(0) @binding(2) var<uniform> view: View;
 
 // Channels 4·group … 4·group + 3 of a pixel; zeros outside the picture.
-fn readGroup(group: u32, x: i32, y: i32) -> vec4f {
-  if (x < 0 || y < 0 || x >= i32(view.inputWidth) || y >= i32(view.inputHeight)) { return vec4f(0.0); }
+fn readGroup(group: u32, x: i32, y: i32) -> vec4<real> {
+  if (x < 0 || y < 0 || x >= i32(view.inputWidth) || y >= i32(view.inputHeight)) { return vec4<real>(); }
   return inputGroups[group * view.inputPlane + view.inputOffset + u32(y) * view.inputWidth + u32(x)];
 }

@@ -17,7 +17,7 @@ import type { FeatureSpec } from './features';
 import { addPair, createSums, featureMeans, type Sums } from './normal-equations';
 import { type FitPair, readyPair } from './pairs';
 import { averageFigures, type FitReport, type FittedImage, figuresOf } from './report';
-import { equations, meanSquare, requireIndependent, type Solution, solve } from './solve';
+import type { Solution } from './solve';
 
 export interface FitOptions extends LongWork {
   /** Default: what the pairs' latents say. */
@@ -44,7 +44,7 @@ export interface FitOptions extends LongWork {
   readonly provenance?: LatentMapProvenance;
 }
 
-/** A pair, or what loads it: called twice, so that only one picture need be in memory at a time. */
+/** A pair, or what loads it: called more than once, so that only one picture need be in memory at a time. */
 export type FitPairSource = FitPair | (() => FitPair | Promise<FitPair>);
 
 /** What `auto` tries. */
@@ -93,6 +93,8 @@ export async function fitLatentMap(
   checkHeldOut(names, options);
   if (fitted.pixels === 0) throw wrong('every pair is held out, there is nothing left to fit');
 
+  // With it comes the linear algebra, which who only decodes need not load.
+  const { equations, meanSquare, requireIndependent, solve } = await import('./solve');
   const system = equations(fitted, spec);
   if (!(typeof options.ridge === 'number' && options.ridge > 0)) requireIndependent(system, spec);
   const tried: { ridge: number; psnr: number; solution: Solution }[] = [];

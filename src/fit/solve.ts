@@ -119,5 +119,6 @@ export function meanSquare(sums: Sums, { weights, constants }: Solution): number
       total += weight * sum;
     }
   }
-  return total / (pixels * targets);
+  // Rounding may leave a perfect fit just below zero.
+  return Math.max(0, total) / (pixels * targets);
 }

@@ -8,11 +8,14 @@ import type { LatentView } from '../view';
 import { pipelineOf } from './kernel';
 import { RecentMap } from './memory';
 import { checkPicture, compilePlan, createPicture, type Plan, type PlanOutput } from './plan';
+import { choosePrecision, type Precision } from './precision';
 import type { ScheduleLimits } from './schedule';
 import type { LatentSource } from './source';
 import type { FrameData } from './upload';
 
 export interface GpuDecoder {
+  /** Of activations and weights. */
+  readonly precision: Precision;
   /** Puts a frame of CPU latents into this decoder's upload buffer. */
   upload(frame: FrameData): { readonly buffer: GPUBuffer; readonly offset: number };
   /** Records the frame at the decoder's size, or resized; the picture is this decoder's. */
@@ -45,17 +48,22 @@ export interface OutputSize {
   readonly filter: Filter;
 }
 
-/**
- * @param limits smaller buffers and slices than the device asks for, for tests
- * @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`
- */
+/** The limits are for tests: smaller buffers and slices than the device asks for. */
+export interface GpuDecoderOptions extends Partial<ScheduleLimits> {
+  /** Default float32; `auto` takes float16 where the device has it and is not a software one. */
+  readonly precision?: 'auto' | Precision;
+  readonly software?: boolean;
+}
+
+/** @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`, `gpu-unavailable` (float16 on a device without it) */
 export async function createGpuDecoder(
   device: GPUDevice,
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
-  limits: Partial<ScheduleLimits> = {},
+  { precision = 'float32', software = false, ...limits }: GpuDecoderOptions = {},
 ): Promise<GpuDecoder> {
+  const chosen = choosePrecision(precision, device, software);
   const lost = device.lost.then(({ message }) => {
     throw new LatentPreviewError(
       'gpu-lost',
@@ -63,11 +71,12 @@ export async function createGpuDecoder(
     );
   });
   lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
-  const plan = await Promise.race([compilePlan(device, channels, layers, output, limits), lost]);
+  const plan = await Promise.race([compilePlan(device, channels, layers, output, chosen, limits), lost]);
   return new DeviceDecoder(device, plan, lost);
 }
 
 class DeviceDecoder implements GpuDecoder {
+  readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #plan: Plan;
   readonly #lost: Promise<never>;
@@ -82,6 +91,7 @@ class DeviceDecoder implements GpuDecoder {
   constructor(device: GPUDevice, plan: Plan, lost: Promise<never>) {
     this.#device = device;
     this.#plan = plan;
+    this.precision = plan.precision;
     this.#lost = lost;
   }
 

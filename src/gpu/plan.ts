@@ -7,6 +7,7 @@ import type { Shape } from '../tensor';
 import type { LatentView } from '../view';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
+import { bytesOfReal, fitsHalves, type Precision, toReals } from './precision';
 import { type Dispatch, type Schedule, type ScheduleLimits, schedule } from './schedule';
 import { bindingRange, type LatentSource, viewWords } from './source';
 
@@ -50,24 +51,34 @@ const sliceWork = 10e9;
 // Uniform bindings start at multiples of this.
 const uniformStep = 256;
 
-/** @throws LatentPreviewError `shader`, `gpu-limit` */
+/**
+ * @param wanted half floats give way to float32 where a layer has no kernel for them or a weight does not fit them
+ * @throws LatentPreviewError `shader`, `gpu-limit`
+ */
 export async function compilePlan(
   device: GPUDevice,
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
+  wanted: Precision,
   limits: Partial<ScheduleLimits> = {},
 ): Promise<Plan> {
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
   const shapes: (readonly number[])[] = [];
-  const steps = layers.map(async (layer, index): Promise<Step> => {
-    const last = index === layers.length - 1;
+  const kernels = layers.map((layer, index) => {
     const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
     const kernel = layer.kernel(input, device.limits);
+    return { kernel, weights: kernel.weights?.() };
+  });
+  const halves = kernels.every(({ kernel, weights }) => kernel.takesHalves && (!weights || fitsHalves(weights)));
+  const precision = halves ? wanted : 'float32';
+  const steps = kernels.map(async ({ kernel, weights: values }, index): Promise<Step> => {
+    const last = index === layers.length - 1;
     const spec: KernelSpec = {
-      input: layer.input,
+      input: layers[index].input,
       output: last ? 'picture' : 'activations',
+      precision,
       kernel: {
         shader: kernel.shader,
         constants: {
@@ -84,11 +95,11 @@ export async function compilePlan(
       },
     };
     const pipeline = await compileKernel(device, spec);
-    const packed = kernel.weights?.() as Float32Array<ArrayBuffer> | undefined;
     const takesAdded = kernel.takesAdded ?? false;
-    if (!packed) return { pipeline, weights: undefined, takesAdded };
+    if (!values) return { pipeline, weights: undefined, takesAdded };
+    const packed = toReals(values, precision) as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     const weights = device.createBuffer({
-      label: `${layer.name} ${index} weights`,
+      label: `${layers[index].name} ${index} weights`,
       size: Math.max(16, packed.byteLength),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
     });
@@ -96,10 +107,18 @@ export async function compilePlan(
     return { pipeline, weights, takesAdded };
   });
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-  return new Plan(device, layers, await Promise.all(steps), { bufferBytes, sliceWork, ...limits });
+  const elementBytes = bytesOfReal[precision];
+  return new Plan(device, layers, await Promise.all(steps), precision, {
+    bufferBytes,
+    sliceWork,
+    elementBytes,
+    ...limits,
+  });
 }
 
 export class Plan {
+  /** Of activations and weights. */
+  readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
   readonly #steps: readonly Step[];
@@ -113,7 +132,14 @@ export class Plan {
   readonly #uniforms: ContentCache;
   readonly #maps: ContentCache;
 
-  constructor(device: GPUDevice, layers: readonly Layer[], steps: readonly Step[], limits: ScheduleLimits) {
+  constructor(
+    device: GPUDevice,
+    layers: readonly Layer[],
+    steps: readonly Step[],
+    precision: Precision,
+    limits: ScheduleLimits,
+  ) {
+    this.precision = precision;
     this.#device = device;
     this.#layers = layers;
     this.#steps = steps;

@@ -34,11 +34,15 @@ export interface Schedule {
 export interface ScheduleLimits {
   /** Of one buffer of activations. */
   readonly bufferBytes: number;
+  /** Of one activation; default 4. */
+  readonly elementBytes?: number;
   /** Multiplications and additions in one slice. */
   readonly sliceWork: number;
 }
 
-const bytesOf = ([channels, height, width]: Shape): number => Math.ceil(channels / 4) * 16 * height * width;
+const bytesOf = ([channels, height, width]: Shape, { elementBytes = 4 }: ScheduleLimits): number =>
+  Math.ceil(channels / 4) * 4 * elementBytes * height * width;
+const fitsBuffer = (shape: Shape, limits: ScheduleLimits): boolean => bytesOf(shape, limits) <= limits.bufferBytes;
 
 function shapesOf(layers: readonly Layer[], first: number, shape: Shape): Shape[] {
   const shapes: Shape[] = [];
@@ -57,19 +61,19 @@ export function schedule(layers: readonly Layer[], shape: Shape, limits: Schedul
   const shapes = shapesOf(layers, 0, shape);
   const last = layers.length - 1;
   const [, height, width] = shapes[last];
-  const pool = new BufferPool();
+  const pool = new BufferPool(limits);
   const dispatches: Dispatch[] = [];
   const whole = { keepFirst: 0, keepCount: height, pictureRow: 0 };
 
-  const fits = (to: number): boolean => shapes.slice(0, to).every((current) => bytesOf(current) <= limits.bufferBytes);
+  const fits = (to: number): boolean => shapes.slice(0, to).every((current) => fitsBuffer(current, limits));
   if (fits(last)) {
     append(layers, 0, last, { shape, buffer: 'latents', offset: 0 }, whole, pool, dispatches);
   } else {
-    const cut = findCut(layers, shapes, limits.bufferBytes);
+    const cut = findCut(layers, shapes, limits);
     if (cut === undefined) throw tooLarge(shape, limits);
     append(layers, 0, cut, { shape, buffer: 'latents', offset: 0 }, whole, pool, dispatches);
     const source = dispatches[dispatches.length - 1].output;
-    for (const band of bandsOf(layers, cut, shapes, limits.bufferBytes) ?? [])
+    for (const band of bandsOf(layers, cut, shapes, limits) ?? [])
       append(
         layers,
         cut + 1,
@@ -118,7 +122,7 @@ function append(
     const [source, added] = [inputOf(layers, index), addedOf(layers, index)];
     const inside = source >= from;
     const inputShape = inside ? shapes[source] : origin.shape;
-    const output = index === layers.length - 1 ? 'picture' : pool.take(bytesOf(shapes[index]));
+    const output = index === layers.length - 1 ? 'picture' : pool.take(shapes[index]);
     if (typeof output === 'number') buffers.set(index, output);
     const input = inside ? buffers.get(source) : origin.buffer;
     const addedBuffer = added === undefined ? undefined : buffers.get(added);
@@ -151,9 +155,15 @@ function append(
 /** Buffers that are free, and as large as the largest tensor each has held. */
 class BufferPool {
   readonly bytes: number[] = [];
+  readonly #limits: ScheduleLimits;
   readonly #free = new Set<number>();
 
-  take(bytes: number): number {
+  constructor(limits: ScheduleLimits) {
+    this.#limits = limits;
+  }
+
+  take(shape: Shape): number {
+    const bytes = bytesOf(shape, this.#limits);
     // The free one nearest to the size, so that few grow.
     const [best] = [...this.#free].sort((a, b) => Math.abs(this.bytes[a] - bytes) - Math.abs(this.bytes[b] - bytes));
     const buffer = best ?? this.bytes.length;
@@ -179,7 +189,7 @@ const scaleOf = (layers: readonly Layer[], shapes: readonly Shape[], index: numb
  * The last layer after which the rest can run in bands: nothing later looks back past it, all of the rest keeps or doubles
  * sizes and looks a bounded way, and what comes before fits.
  */
-function findCut(layers: readonly Layer[], shapes: readonly Shape[], bufferBytes: number): number | undefined {
+function findCut(layers: readonly Layer[], shapes: readonly Shape[], limits: ScheduleLimits): number | undefined {
   const last = layers.length - 1;
   for (let cut = last - 1; cut >= 0; cut--) {
     const rest = layers.map((_, index) => index).slice(cut + 1);
@@ -188,8 +198,8 @@ function findCut(layers: readonly Layer[], shapes: readonly Shape[], bufferBytes
       (index) => Number.isInteger(scaleOf(layers, shapes, index)) && Number.isFinite(layers[index].reach),
     );
     if (!bounded) return undefined;
-    const before = shapes.slice(0, cut + 1).every((current) => bytesOf(current) <= bufferBytes);
-    if (alone && before && bandsOf(layers, cut, shapes, bufferBytes)) return cut;
+    const before = shapes.slice(0, cut + 1).every((current) => fitsBuffer(current, limits));
+    if (alone && before && bandsOf(layers, cut, shapes, limits)) return cut;
   }
   return undefined;
 }
@@ -205,7 +215,7 @@ function bandsOf(
   layers: readonly Layer[],
   cut: number,
   shapes: readonly Shape[],
-  bufferBytes: number,
+  limits: ScheduleLimits,
 ): Band[] | undefined {
   const last = layers.length - 1;
   const [channels, rows, columns] = shapes[cut];
@@ -237,7 +247,7 @@ function bandsOf(
     bands(size).every(({ shape }) =>
       shapesOf(layers, cut + 1, shape)
         .slice(cut + 1, last)
-        .every((s) => bytesOf(s) <= bufferBytes),
+        .every((s) => fitsBuffer(s, limits)),
     );
   // The most rows that fit, by halving the interval; then bands of equal size.
   let [low, high] = [0, rows];

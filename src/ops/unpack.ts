@@ -33,7 +33,8 @@ export const unpack: Op<UnpackParams> = {
 
   kernel([channels, height, width], { clamp }) {
     const { constants, workgroups } = pixelGrid(width, height);
-    return { shader: 'unpack', constants: { ...constants, channels, softClamp: clamp ? 1 : 0 }, workgroups };
+    const own = { channels, softClamp: clamp ? 1 : 0 };
+    return { shader: 'unpack', constants: { ...constants, ...own }, workgroups, takesHalves: true };
   },
 };
 
