@@ -34,10 +34,9 @@ function noiseTable({ methods }, levels) {
 
 const credit = ({ title, author, licence }) => `${title} (${author}, ${licence})`;
 
-const origin =
-  'The latents were encoded from photos by the tiny encoders (TAESD, TAESDXL, TAESD3, TAEF1, TAEF2), which approximate ' +
-  'what the full VAE gives; no full VAE was at hand. Figures for its latents may differ, more so for maps that were not ' +
-  'fitted on the tiny encoders’ latents: the published tables and A1111’s nets.';
+const origin = `The latents were encoded from photos by the tiny encoders (TAESD, TAESDXL, TAESD3, TAEF1, TAEF2), which approximate what
+the full VAE gives; no full VAE was at hand. On its latents figures may differ, most for what was not fitted on the tiny
+encoders' latents: the published tables and A1111's nets.`;
 
 export function fidelityReport({ date, photos, noiseLevels, noisePhotos, families }) {
   return `# How near each preview comes to the photo
