@@ -73,21 +73,20 @@ const secondRound = (channels, { kind, neighbourhood, upscale }) =>
 
 const label = ({ kind, neighbourhood, upscale }) => `${kind} ${neighbourhood}×${neighbourhood} ×${upscale}`;
 
+const used = views.filter(({ use }) => use !== 'test');
+
 /** Pairs as fitLatentMap takes them, each read when its turn first comes. */
 function pairsOf(family, noise, among) {
-  const pair = (view, level, index) => () => {
+  const pair = (view, level) => () => {
     const name = level ? `${view.name} with noise` : view.name;
     return once(`${family} ${name} ${level}`, async () => {
       const { latents, scale } = await readLatents(family, view.name);
       const image = await once(view.name, async () => readPicture(view.name));
-      return { name, latents: level ? withNoise(latents, level * scale, index + 1) : latents, image };
+      const seed = used.indexOf(view) + 1;
+      return { name, latents: level ? withNoise(latents, level * scale, seed) : latents, image };
     });
   };
-  return among
-    .filter(({ use }) => use !== 'test')
-    .flatMap((view, index) =>
-      (view.use === 'fit' && noise ? [0, noise] : [0]).map((level) => pair(view, level, index)),
-    );
+  return among.flatMap((view) => (view.use === 'fit' && noise ? [0, noise] : [0]).map((level) => pair(view, level)));
 }
 
 const read = new Map();
@@ -98,7 +97,7 @@ function once(key, load) {
 
 const chosenBy = views.filter(({ use }) => use === 'choose');
 // To choose by, a third of the views is enough; what was chosen is fitted on all of them.
-const quickViews = views.filter(({ name }) => !/-(near|dark)$/.test(name));
+const quickViews = used.filter(({ name }) => !/-(near|dark)$/.test(name));
 
 async function fitMap(family, wanted, noise, among) {
   const { kind, neighbourhood, upscale } = wanted;
@@ -154,7 +153,7 @@ async function chooseMap(family) {
     best = result;
     break;
   }
-  best = await fitMap(family, candidateOf(best), best.noise, views);
+  best = await fitMap(family, candidateOf(best), best.noise, used);
   return { best, tried: tried.map(figures), noises: noises.map(figures) };
 }
 
@@ -186,7 +185,7 @@ const readReport = (family) => JSON.parse(readFileSync(reportFile(family), 'utf8
 /** What was chosen, fitted on all views. */
 async function fitAgain(family) {
   const { chosen, tried, noises } = readReport(family);
-  return { best: await fitMap(family, candidateOf(chosen), chosen.noise, views), tried, noises };
+  return { best: await fitMap(family, candidateOf(chosen), chosen.noise, used), tried, noises };
 }
 
 for (const family of families) {
