@@ -14,6 +14,7 @@ import type { Precision } from './gpu/precision';
 import type { LatentSource } from './gpu/source';
 import { frameData } from './gpu/upload';
 import type { Latents } from './latents';
+import { maps } from './maps/maps';
 import type { Filter } from './ops/resize';
 import { domainMap, type LatentView, selectFrame, viewLatents } from './view';
 
@@ -127,12 +128,10 @@ export async function createPreviewer({
 /** What is used where no decoder is given. */
 async function bestDecoder(format: LatentFormat): Promise<Decoder> {
   // A copy of one of the package's formats may hold its owner's table.
-  if (formats[format.id] === format) {
-    const { latentMap, maps } = await import('./maps/index');
-    const load = maps[format.id];
-    if (load) return latentMap(await load());
-  }
-  return linear(format);
+  const load = formats[format.id] === format ? maps[format.id] : undefined;
+  if (!load) return linear(format);
+  const [{ latentMap }, map] = await Promise.all([import('./decoders/latent-map'), load()]);
+  return latentMap(map);
 }
 
 /** Undefined where `auto` does better on the CPU. */
