@@ -6,6 +6,7 @@ import { outputScale } from '../src/decoders/decoder';
 import { readTensorFile } from '../src/files/index';
 import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
 import type { ScheduleLimits } from '../src/gpu/schedule';
+import type { KernelFamily } from '../src/gpu/stages';
 import { createPreviewer, latentsFromArray, loadWeights, taesd } from '../src/index';
 import { noise } from '../src/ops/examples';
 import { type Tensor, toFloat32 } from '../src/tensor';
@@ -24,10 +25,15 @@ const withDevice = (run: (device: GPUDevice) => Promise<void>): Promise<void> =>
   checked(theDevice!, () => run(theDevice!));
 
 /** A decoder of a fixture, and a function that decodes latents of any size with it. */
-async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, limits: Partial<ScheduleLimits>) {
+async function gpuDecoder(
+  device: GPUDevice,
+  { decoder, format }: ConvFixture,
+  limits: Partial<ScheduleLimits>,
+  family?: KernelFamily,
+) {
   const { channels, layers, output } = decoder();
   const scale = { activation: output.activation, ...outputScale(output) };
-  const gpu: GpuDecoder = await createGpuDecoder(device, channels, layers, scale, limits);
+  const gpu: GpuDecoder = await createGpuDecoder(device, channels, layers, scale, limits, family);
   const decode = (height: number, width: number, options = {}): Promise<Uint8ClampedArray> => {
     const data = noise(channels * height * width, 5).map((value) => value * 2);
     const view = viewLatents(latentsFromArray(data, { shape: [1, channels, height, width] }), format);
@@ -46,11 +52,15 @@ async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, l
 }
 
 describeGpu('bands', () => {
-  for (const name of ['taesd', 'taef2'])
-    it(`${name}: bands are the whole picture, bit for bit`, () =>
+  for (const [name, family] of [
+    ['taesd', 'direct'],
+    ['taef2', 'direct'],
+    ['taesd', 'winograd'],
+  ] as const)
+    it(`${name}: bands are the whole picture, bit for bit: ${family}`, () =>
       withDevice(async (device) => {
-        const whole = await gpuDecoder(device, fixture(name), {});
-        const bands = await gpuDecoder(device, fixture(name), { bufferBytes: 120_000 });
+        const whole = await gpuDecoder(device, fixture(name), {}, family);
+        const bands = await gpuDecoder(device, fixture(name), { bufferBytes: 120_000 }, family);
         for (const [height, width] of [
           [41, 6],
           [40, 3],

@@ -1,8 +1,9 @@
-// Runs one layer alone on a device: the kernel as the plan builds it, its inputs from memory, its output read back.
+// Runs one layer alone on a device: the kernels as the plan builds them, its inputs from memory, its output read back.
 
 import { compileKernel } from '../src/gpu/kernel';
 import { createPicture } from '../src/gpu/plan';
 import { viewWords } from '../src/gpu/source';
+import { familyOf, type KernelFamily, passesOf, type Scratch, scratchBytes, stagesOf } from '../src/gpu/stages';
 import { latentsFromArray } from '../src/latents';
 import type { Layer } from '../src/ops/op';
 import { viewLatents } from '../src/view';
@@ -40,6 +41,7 @@ export async function runLayer(
   shape: readonly number[],
   input: Float32Array,
   added?: Float32Array,
+  family: KernelFamily = familyOf(device),
 ): Promise<Float32Array> {
   const size = shape as unknown as Size;
   const outputSize = layer.outputShape(shape) as unknown as Size;
@@ -56,12 +58,19 @@ export async function runLayer(
     return filled;
   };
 
-  const kernel = layer.kernel(shape, device.limits);
-  const output = layer.input === 'picture' ? 'picture' : 'activations';
-  const pipeline = await compileKernel(device, { kernel, input: layer.input, output });
-  const entries: GPUBindGroupEntry[] = [];
-  const bind = (binding: number, resource: GPUBindingResource): number => entries.push({ binding, resource });
-  if (layer.input === 'picture') bind(0, pictureFrom(device, input, size, keep).createView());
+  const [channels, rows, columns] = outputSize;
+  const staged = stagesOf(layer, shape, device.limits, family);
+  const { stages } = staged;
+  const goal = layer.input === 'picture' ? 'picture' : 'activations';
+  const pipelines = await Promise.all(
+    stages.map((kernel) => compileKernel(device, { kernel, input: layer.input, output: goal })),
+  );
+  const [plane, whole] = [size[1] * size[2], { keepFirst: 0, keepCount: rows, pictureRow: 0 }];
+  const dispatch = { layer: 0, shape, input: 0, output: 1, width: columns, height: rows };
+  const passes = passesOf(staged, { ...dispatch, inputPlane: plane, inputOffset: 0, ...whole });
+  // What every stage of the layer is bound to, by its binding.
+  const bound = new Map<number, GPUBindingResource>();
+  if (layer.input === 'picture') bound.set(0, pictureFrom(device, input, size, keep).createView());
   else if (layer.input === 'latents') {
     const latents = buffer(input, GPUBufferUsage.STORAGE);
     const domainMap = new Float32Array(size[0] * 2).map((_, k) => 1 - (k % 2));
@@ -71,30 +80,42 @@ export async function runLayer(
       source: { repo: 'test', licence: 'MIT' },
     });
     const words = viewWords({ buffer: latents, offset: 0, base: 0, dtype: 'float32', view, domainMap }, 0);
-    bind(0, { buffer: latents });
-    bind(1, { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) });
-    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
+    bound.set(0, { buffer: latents });
+    bound.set(1, { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) });
+    bound.set(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
   } else {
-    const [, height, width] = outputSize;
-    const plane = size[1] * size[2];
-    const words = Uint32Array.of(width, height, width * height, size[2], size[1], plane, 0, 0, height, 0);
     const groups = { buffer: buffer(toGroups(input, size), GPUBufferUsage.STORAGE) };
-    bind(0, groups);
-    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
-    if (kernel.takesAdded)
-      bind(5, added ? { buffer: buffer(toGroups(added, outputSize), GPUBufferUsage.STORAGE) } : groups);
+    bound.set(0, groups);
+    bound.set(5, added ? { buffer: buffer(toGroups(added, outputSize), GPUBufferUsage.STORAGE) } : groups);
   }
-  if (kernel.weights) bind(3, { buffer: buffer(kernel.weights(), GPUBufferUsage.STORAGE) });
+  const scratch = new Map<Scratch | undefined, GPUBindingResource>();
+  for (const name of ['tiles', 'sums'] as const)
+    if (stages.some(({ to }) => to === name)) {
+      // Rubbish, as a strip before leaves it.
+      const bytes = new Uint8Array(scratchBytes([staged], name)).fill(canaryByte);
+      scratch.set(name, { buffer: buffer(bytes, GPUBufferUsage.STORAGE) });
+    }
+  const weights = stages.map((stage) => stage.weights && buffer(stage.weights(), GPUBufferUsage.STORAGE));
 
-  const [channels, rows, columns] = outputSize;
   const encoder = device.createCommandEncoder();
-  const dispatch = (): void => {
-    const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...kernel.workgroups);
-    pass.end();
+  const run = (output: GPUBindingResource): void => {
+    const compute = encoder.beginComputePass();
+    for (const { stage, workgroups, view } of passes) {
+      const { from, to, takesAdded } = stages[stage]!;
+      const layout = pipelines[stage]!.getBindGroupLayout(0);
+      const packed = weights[stage];
+      const resources = new Map(bound).set(4, scratch.get(to) ?? output);
+      if (from) resources.set(0, scratch.get(from)!);
+      if (layer.input === 'activations')
+        resources.set(2, { buffer: buffer(Uint32Array.from(view), GPUBufferUsage.UNIFORM) });
+      if (packed) resources.set(3, { buffer: packed });
+      if (!takesAdded) resources.delete(5);
+      const entries = [...resources].map(([binding, resource]) => ({ binding, resource }));
+      compute.setPipeline(pipelines[stage]!);
+      compute.setBindGroup(0, device.createBindGroup({ layout, entries }));
+      compute.dispatchWorkgroups(...workgroups);
+    }
+    compute.end();
   };
   const readable = (bytes: number): GPUBuffer =>
     keep(device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }));
@@ -107,10 +128,9 @@ export async function runLayer(
     return mapped;
   };
 
-  if (output === 'picture') {
+  if (goal === 'picture') {
     const texture = keep(createPicture(device, columns, rows, 'test'));
-    bind(4, texture.createView());
-    dispatch();
+    run(texture.createView());
     const bytesPerRow = Math.ceil((columns * 4) / 256) * 256;
     const copy = readable(bytesPerRow * rows);
     encoder.copyTextureToBuffer({ texture }, { buffer: copy, bytesPerRow }, [columns, rows]);
@@ -124,8 +144,7 @@ export async function runLayer(
   // The whole buffer is bound: only the kernel's own bounds keep it off the canary.
   const filled = new Uint8Array(bytes + canary).fill(canaryByte);
   const result = buffer(filled, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
-  bind(4, { buffer: result });
-  dispatch();
+  run({ buffer: result });
   const copy = readable(bytes + canary);
   encoder.copyBufferToBuffer(result, 0, copy, 0, bytes + canary);
   const mapped = await finish(copy);
@@ -155,12 +174,13 @@ export async function runLayersOnGpu(
   layers: readonly Layer[],
   shape: readonly number[],
   input: Float32Array,
+  family?: KernelFamily,
 ): Promise<Float32Array> {
   const done: { planes: Float32Array; shape: readonly number[] }[] = [];
   for (const [index, layer] of layers.entries()) {
     const source = done[index - (layer.from ?? 1)] ?? { planes: input, shape };
     const added = layer.add === undefined ? undefined : done[index - layer.add]!.planes;
-    const planes = await runLayer(device, layer, source.shape, source.planes, added);
+    const planes = await runLayer(device, layer, source.shape, source.planes, added, family);
     done.push({ planes, shape: layer.outputShape(source.shape) });
   }
   return done.at(-1)!.planes;

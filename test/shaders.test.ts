@@ -10,14 +10,18 @@ import { describeGpu, withDevice } from './setup/gpu';
 const folder = new URL('../shaders/', import.meta.url);
 const ops = [conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack];
 
-it('has one file per op, and no other', () =>
+// The other forms of a convolution.
+const convStages = ['winograd-tiles', 'nine-tiles', 'conv2d-products', 'winograd-pixels', 'nine-pixels'];
+const forms = [...convStages, 'conv2d-narrow'].map((name) => ({ name, input: 'activations' as const }));
+
+it('has one file per op and form of a convolution, and no other', () =>
   expect(
     readdirSync(folder)
       .filter((name) => name.endsWith('.wgsl'))
       .sort(),
-  ).toEqual(ops.map(({ name }) => `${name}.wgsl`).sort()));
+  ).toEqual([...ops, ...forms].map(({ name }) => `${name}.wgsl`).sort()));
 
-it.each(ops)('finds every line of $name again', ({ name, input }) => {
+it.each([...ops, ...forms])('finds every line of $name again', ({ name, input }) => {
   for (const output of ['activations', 'picture'] as const) {
     const source = joinShader(name, input, output);
     const lines = source.code.split('\n');

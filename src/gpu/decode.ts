@@ -10,6 +10,7 @@ import { RecentMap } from './memory';
 import { checkPicture, compilePlan, createPicture, type Plan, type PlanOutput } from './plan';
 import type { ScheduleLimits } from './schedule';
 import type { LatentSource } from './source';
+import type { KernelFamily } from './stages';
 import type { FrameData } from './upload';
 
 export interface GpuDecoder {
@@ -45,6 +46,7 @@ export interface OutputSize {
 
 /**
  * @param limits smaller buffers and slices than the device asks for, for tests
+ * @param family other kernels than suit the device, for tests
  * @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`
  */
 export async function createGpuDecoder(
@@ -53,6 +55,7 @@ export async function createGpuDecoder(
   layers: readonly Layer[],
   output: PlanOutput,
   limits: Partial<ScheduleLimits> = {},
+  family?: KernelFamily,
 ): Promise<GpuDecoder> {
   const lost = device.lost.then(({ message }) => {
     throw new LatentPreviewError(
@@ -61,7 +64,7 @@ export async function createGpuDecoder(
     );
   });
   lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
-  const plan = await Promise.race([compilePlan(device, channels, layers, output, limits), lost]);
+  const plan = await Promise.race([compilePlan(device, channels, layers, output, limits, family), lost]);
   return new DeviceDecoder(device, plan, lost);
 }
 

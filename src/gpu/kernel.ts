@@ -14,6 +14,8 @@ export interface KernelSpec {
 interface DeviceCache {
   readonly modules: Map<string, GPUShaderModule>;
   readonly pipelines: Map<string, GPUComputePipeline>;
+  /** Being compiled: layers alike ask at the same time. */
+  readonly compiling: Map<string, Promise<GPUComputePipeline>>;
 }
 
 const caches = new WeakMap<GPUDevice, DeviceCache>();
@@ -21,7 +23,7 @@ const caches = new WeakMap<GPUDevice, DeviceCache>();
 function cacheOf(device: GPUDevice): DeviceCache {
   let cache = caches.get(device);
   if (!cache) {
-    cache = { modules: new Map(), pipelines: new Map() };
+    cache = { modules: new Map(), pipelines: new Map(), compiling: new Map() };
     caches.set(device, cache);
   }
   return cache;
@@ -54,14 +56,23 @@ const descriptorOf = (device: GPUDevice, spec: KernelSpec): GPUComputePipelineDe
  * Compiles ahead of the first frame.
  * @throws LatentPreviewError `shader`, with the compiler's messages and their lines
  */
-export async function compileKernel(device: GPUDevice, spec: KernelSpec): Promise<GPUComputePipeline> {
-  const { pipelines } = cacheOf(device);
+export function compileKernel(device: GPUDevice, spec: KernelSpec): Promise<GPUComputePipeline> {
+  const { pipelines, compiling } = cacheOf(device);
   const key = keyOf(spec);
   const known = pipelines.get(key);
-  if (known) return known;
+  if (known) return Promise.resolve(known);
+  let pending = compiling.get(key);
+  if (!pending) {
+    pending = compile(device, spec, key).finally(() => compiling.delete(key));
+    compiling.set(key, pending);
+  }
+  return pending;
+}
+
+async function compile(device: GPUDevice, spec: KernelSpec, key: string): Promise<GPUComputePipeline> {
   try {
     const pipeline = await device.createComputePipelineAsync(descriptorOf(device, spec));
-    pipelines.set(key, pipeline);
+    cacheOf(device).pipelines.set(key, pipeline);
     return pipeline;
   } catch (cause) {
     throw new LatentPreviewError('shader', `${labelOf(spec)}: ${await compilerMessages(device, spec, cause)}`, {

@@ -9,6 +9,16 @@ import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
 import { type Dispatch, type Schedule, type ScheduleLimits, schedule } from './schedule';
 import { bindingRange, type LatentSource, viewWords } from './source';
+import {
+  familyOf,
+  type KernelFamily,
+  type Pass,
+  passesOf,
+  type Scratch,
+  type StagedLayer,
+  scratchBytes,
+  stagesOf,
+} from './stages';
 
 export interface PlanOutput {
   readonly activation: 'clamp' | 'sigmoid' | 'oklab';
@@ -16,16 +26,23 @@ export interface PlanOutput {
   readonly offset: number;
 }
 
+/** One stage of a layer. */
 interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly weights: GPUBuffer | undefined;
   readonly takesAdded: boolean;
+  readonly from: Scratch | undefined;
+  readonly to: Scratch | undefined;
 }
 
-/** One dispatch, ready but for the bind group of those that read latents. */
-interface Pass {
-  readonly dispatch: Dispatch;
-  readonly workgroups: readonly [number, number, number];
+/** Of a layer in stages: what one leaves to the next. Absent where no layer has more than one. */
+type ScratchBuffers = Readonly<Partial<Record<Scratch, GPUBuffer>>>;
+
+/** One dispatch on the device, ready but for the bind group of those that read latents. */
+interface ReadyPass {
+  readonly layer: number;
+  readonly step: Step;
+  readonly workgroups: Pass['workgroups'];
   readonly group: GPUBindGroup | undefined;
 }
 
@@ -35,7 +52,7 @@ interface FrameResources {
   readonly picture: GPUTexture;
   readonly buffers: readonly GPUBuffer[];
   readonly uniforms: GPUBuffer | undefined;
-  readonly slices: readonly (readonly Pass[])[];
+  readonly slices: readonly (readonly ReadyPass[])[];
   latents?: { readonly key: readonly unknown[]; readonly groups: ReadonlyMap<number, GPUBindGroup> };
 }
 
@@ -49,60 +66,71 @@ const largestBuffer = 64 * 2 ** 20;
 const sliceWork = 10e9;
 // Uniform bindings start at multiples of this.
 const uniformStep = 256;
+// Of View in shaders/lib/activations-input.wgsl.
+const viewBytes = 48;
 
-/** @throws LatentPreviewError `shader`, `gpu-limit` */
+/**
+ * @param family of kernels; default what suits the device
+ * @throws LatentPreviewError `shader`, `gpu-limit`
+ */
 export async function compilePlan(
   device: GPUDevice,
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
   limits: Partial<ScheduleLimits> = {},
+  family: KernelFamily = familyOf(device),
 ): Promise<Plan> {
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
-  const shapes: (readonly number[])[] = [];
-  const steps = layers.map(async (layer, index): Promise<Step> => {
+  const shapes: Shape[] = [];
+  const steps = layers.map((layer, index): Promise<Step[]> => {
     const last = index === layers.length - 1;
     const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
-    const kernel = layer.kernel(input, device.limits);
-    const spec: KernelSpec = {
-      input: layer.input,
-      output: last ? 'picture' : 'activations',
-      kernel: {
-        shader: kernel.shader,
-        constants: {
-          ...kernel.constants,
-          ...(last
-            ? {
-                activation: activations[output.activation],
-                outputScale: output.scale,
-                outputOffset: output.offset,
-                hasAlpha: shapes[index][0] === 4 ? 1 : 0,
-              }
-            : {}),
-        },
-      },
-    };
-    const pipeline = await compileKernel(device, spec);
-    const packed = kernel.weights?.() as Float32Array<ArrayBuffer> | undefined;
-    const takesAdded = kernel.takesAdded ?? false;
-    if (!packed) return { pipeline, weights: undefined, takesAdded };
-    const weights = device.createBuffer({
-      label: `${layer.name} ${index} weights`,
-      size: Math.max(16, packed.byteLength),
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
-    });
-    device.queue.writeBuffer(weights, 0, packed);
-    return { pipeline, weights, takesAdded };
+    const { stages } = stagesOf(layer, input, device.limits, family);
+    return Promise.all(
+      stages.map(async ({ shader, constants, weights, takesAdded = false, from, to }): Promise<Step> => {
+        const toPicture = last && !to;
+        const spec: KernelSpec = {
+          input: layer.input,
+          output: toPicture ? 'picture' : 'activations',
+          kernel: {
+            shader,
+            constants: {
+              ...constants,
+              ...(toPicture
+                ? {
+                    activation: activations[output.activation],
+                    outputScale: output.scale,
+                    outputOffset: output.offset,
+                    hasAlpha: shapes[index][0] === 4 ? 1 : 0,
+                  }
+                : {}),
+            },
+          },
+        };
+        const pipeline = await compileKernel(device, spec);
+        const packed = weights?.() as Float32Array<ArrayBuffer> | undefined;
+        if (!packed) return { pipeline, weights: undefined, takesAdded, from, to };
+        const buffer = device.createBuffer({
+          label: `${layer.name} ${index} weights`,
+          size: Math.max(16, packed.byteLength),
+          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+        });
+        device.queue.writeBuffer(buffer, 0, packed);
+        return { pipeline, weights: buffer, takesAdded, from, to };
+      }),
+    );
   });
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-  return new Plan(device, layers, await Promise.all(steps), { bufferBytes, sliceWork, ...limits });
+  return new Plan(device, layers, await Promise.all(steps), family, { bufferBytes, sliceWork, ...limits });
 }
 
 export class Plan {
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly (readonly Step[])[];
+  readonly #family: KernelFamily;
   readonly #limits: ScheduleLimits;
   readonly #frames = new RecentMap<FrameResources>(keptSizes, ({ picture, buffers, uniforms }) => {
     picture.destroy();
@@ -112,11 +140,19 @@ export class Plan {
   readonly #schedules = new RecentMap<Schedule>(keptSizes, () => {});
   readonly #uniforms: ContentCache;
   readonly #maps: ContentCache;
+  #scratch: ScratchBuffers = {};
 
-  constructor(device: GPUDevice, layers: readonly Layer[], steps: readonly Step[], limits: ScheduleLimits) {
+  constructor(
+    device: GPUDevice,
+    layers: readonly Layer[],
+    steps: readonly (readonly Step[])[],
+    family: KernelFamily,
+    limits: ScheduleLimits,
+  ) {
     this.#device = device;
     this.#layers = layers;
     this.#steps = steps;
+    this.#family = family;
     this.#limits = limits;
     this.#uniforms = new ContentCache(device, 'latent view', GPUBufferUsage.UNIFORM);
     this.#maps = new ContentCache(device, 'domain map', GPUBufferUsage.STORAGE);
@@ -137,9 +173,9 @@ export class Plan {
     const groups = this.#bindLatents(frame, source);
     const pass = encoder.beginComputePass({ label: 'latent-preview decode' });
     const passes = slice === undefined ? frame.slices.flat() : frame.slices[slice];
-    for (const { dispatch, workgroups, group } of passes) {
-      pass.setPipeline(this.#steps[dispatch.layer].pipeline);
-      pass.setBindGroup(0, group ?? groups.get(dispatch.layer));
+    for (const { layer, step, workgroups, group } of passes) {
+      pass.setPipeline(step.pipeline);
+      pass.setBindGroup(0, group ?? groups.get(layer));
       pass.dispatchWorkgroups(...workgroups);
     }
     pass.end();
@@ -147,7 +183,9 @@ export class Plan {
   }
 
   destroy(): void {
-    for (const { weights } of this.#steps) weights?.destroy();
+    for (const { weights } of this.#steps.flat()) weights?.destroy();
+    this.#scratch.tiles?.destroy();
+    this.#scratch.sums?.destroy();
     this.#frames.clear();
     this.#uniforms.clear();
     this.#maps.clear();
@@ -169,35 +207,47 @@ export class Plan {
       this.#device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE }),
     );
     const picture = createPicture(this.#device, plan.width, plan.height, 'decoded');
-    const inner = plan.slices.flat().filter(({ input }) => input !== 'latents');
-    const uniforms = this.#createUniforms(inner);
     const view = picture.createView();
-    const passes = new Map(
-      inner.map((dispatch, index) => [dispatch, this.#bind(dispatch, buffers, view, uniforms, index)] as const),
+    const staged = (dispatch: Dispatch): StagedLayer =>
+      stagesOf(this.#layers[dispatch.layer], dispatch.shape, this.#device.limits, this.#family);
+    this.#createScratch(plan.slices.flat().map(staged));
+    const planned = plan.slices.map((slice) =>
+      slice.flatMap((dispatch) => passesOf(staged(dispatch), dispatch).map((pass) => ({ dispatch, pass }))),
     );
-    const slices = plan.slices.map((slice) =>
-      slice.map((dispatch) => ({
-        dispatch,
-        workgroups: this.#layers[dispatch.layer].kernel(dispatch.shape, this.#device.limits).workgroups,
-        group: passes.get(dispatch),
-      })),
+    const inner = planned.flat().filter(({ dispatch }) => dispatch.input !== 'latents');
+    const uniforms = this.#createUniforms(inner.map(({ pass }) => pass));
+    const places = new Map(inner.map(({ pass }, index) => [pass, index * uniformStep]));
+    const slices = planned.map((slice) =>
+      slice.map(({ dispatch, pass }): ReadyPass => {
+        const step = this.#steps[dispatch.layer][pass.stage];
+        const offset = places.get(pass);
+        const group =
+          uniforms && offset !== undefined
+            ? this.#bind(dispatch, step, buffers, view, { buffer: uniforms, offset, size: viewBytes })
+            : undefined;
+        return { layer: dispatch.layer, step, workgroups: pass.workgroups, group };
+      }),
     );
     return { schedule: plan, picture, buffers, uniforms, slices };
   }
 
-  /** The View of every dispatch that reads activations, one after the other. */
-  #createUniforms(dispatches: readonly Dispatch[]): GPUBuffer | undefined {
-    if (dispatches.length === 0) return undefined;
-    const words = new Uint32Array((dispatches.length * uniformStep) / 4);
-    dispatches.forEach((dispatch, index) => {
-      const { width, height, shape, inputPlane, inputOffset, keepFirst, keepCount, pictureRow } = dispatch;
-      const [, inputHeight, inputWidth] = shape;
-      words.set(
-        [width, height, width * height, inputWidth, inputHeight, inputPlane, inputOffset],
-        (index * uniformStep) / 4,
-      );
-      words.set([keepFirst, keepCount, pictureRow], (index * uniformStep) / 4 + 7);
-    });
+  /** Once, for pictures of any size. */
+  #createScratch(layers: readonly StagedLayer[]): void {
+    if (this.#scratch.tiles) return;
+    const create = (scratch: Scratch): GPUBuffer =>
+      this.#device.createBuffer({
+        label: scratch,
+        size: scratchBytes(layers, scratch),
+        usage: GPUBufferUsage.STORAGE,
+      });
+    if (layers.some(({ tiling }) => tiling)) this.#scratch = { tiles: create('tiles'), sums: create('sums') };
+  }
+
+  /** The View of every pass that reads activations, one after the other. */
+  #createUniforms(passes: readonly Pass[]): GPUBuffer | undefined {
+    if (passes.length === 0) return undefined;
+    const words = new Uint32Array((passes.length * uniformStep) / 4);
+    for (const [index, { view }] of passes.entries()) words.set(view, (index * uniformStep) / 4);
     const buffer = this.#device.createBuffer({
       label: 'activation views',
       size: words.byteLength,
@@ -209,23 +259,25 @@ export class Plan {
 
   #bind(
     { layer, input, added, output }: Dispatch,
+    { pipeline, weights, takesAdded, from, to }: Step,
     buffers: readonly GPUBuffer[],
     picture: GPUTextureView,
-    uniforms: GPUBuffer | undefined,
-    index: number,
+    uniform: GPUBufferBinding,
   ): GPUBindGroup {
-    const { pipeline, weights, takesAdded } = this.#steps[layer];
-    const buffer = buffers[input as number];
-    const uniform = { buffer: uniforms as GPUBuffer, offset: index * uniformStep, size: 40 };
+    const scratch = (which: Scratch): GPUBindingResource => ({ buffer: this.#scratch[which] as GPUBuffer });
+    const place = (of: Dispatch['input'] | Dispatch['output']): GPUBindingResource =>
+      of === 'picture' ? picture : { buffer: buffers[of as number] };
+    const source = from ? scratch(from) : place(input);
     return this.#device.createBindGroup({
       label: `${this.#layers[layer].name} ${layer}`,
       layout: pipeline.getBindGroupLayout(0),
       entries: [
-        { binding: 0, resource: { buffer } },
+        { binding: 0, resource: source },
         { binding: 2, resource: uniform },
         ...(weights ? [{ binding: 3, resource: { buffer: weights } }] : []),
-        { binding: 4, resource: output === 'picture' ? picture : { buffer: buffers[output] } },
-        ...(takesAdded ? [{ binding: 5, resource: { buffer: added === undefined ? buffer : buffers[added] } }] : []),
+        { binding: 4, resource: to ? scratch(to) : place(output) },
+        // Bound to anything where nothing is added.
+        ...(takesAdded ? [{ binding: 5, resource: added === undefined ? source : place(added) }] : []),
       ],
     });
   }
@@ -240,7 +292,7 @@ export class Plan {
     const groups = new Map<number, GPUBindGroup>();
     for (const { layer, input, output } of frame.schedule.slices.flat()) {
       if (input !== 'latents') continue;
-      const { pipeline, weights } = this.#steps[layer];
+      const [{ pipeline, weights }] = this.#steps[layer];
       const goal = output === 'picture' ? frame.picture.createView() : { buffer: frame.buffers[output] };
       const group = this.#device.createBindGroup({
         label: `${this.#layers[layer].name} ${layer}`,

@@ -1,30 +1,46 @@
 // The .wgsl files by name, how they are joined, and how a compiler's line number is brought back to its file.
 
 import conv2d from '../../shaders/conv2d.wgsl?raw';
+import conv2dNarrow from '../../shaders/conv2d-narrow.wgsl?raw';
+import conv2dProducts from '../../shaders/conv2d-products.wgsl?raw';
 import groupNorm from '../../shaders/group-norm.wgsl?raw';
 import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
 import activationsOutput from '../../shaders/lib/activations-output.wgsl?raw';
+import conv2dFinish from '../../shaders/lib/conv2d-finish.wgsl?raw';
 import latentsInput from '../../shaders/lib/latents.wgsl?raw';
 import pictureOutput from '../../shaders/lib/picture-output.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
 import mlp from '../../shaders/mlp.wgsl?raw';
+import ninePixels from '../../shaders/nine-pixels.wgsl?raw';
+import nineTiles from '../../shaders/nine-tiles.wgsl?raw';
 import polynomial from '../../shaders/polynomial.wgsl?raw';
 import resize from '../../shaders/resize.wgsl?raw';
 import smooth from '../../shaders/smooth.wgsl?raw';
 import unpack from '../../shaders/unpack.wgsl?raw';
+import winogradPixels from '../../shaders/winograd-pixels.wgsl?raw';
+import winogradTiles from '../../shaders/winograd-tiles.wgsl?raw';
 import { LatentPreviewError } from '../errors';
 import type { OpInput } from '../ops/op';
 
 const kernels: Readonly<Record<string, string>> = {
   conv2d,
+  'conv2d-narrow': conv2dNarrow,
+  'conv2d-products': conv2dProducts,
   'group-norm': groupNorm,
   linear,
   mlp,
+  'nine-pixels': ninePixels,
+  'nine-tiles': nineTiles,
   polynomial,
   resize,
   smooth,
   unpack,
+  'winograd-pixels': winogradPixels,
+  'winograd-tiles': winogradTiles,
 };
+
+/** Kernels that end with lib/conv2d-finish.wgsl. */
+const finished: readonly string[] = ['nine-pixels', 'winograd-pixels'];
 
 const inputs: Readonly<Record<OpInput, readonly [string, string][]>> = {
   latents: [['lib/latents.wgsl', latentsInput]],
@@ -50,7 +66,8 @@ export function joinShader(name: string, input: OpInput, output: KernelOutput): 
   const kernel = kernels[name];
   if (kernel === undefined) throw new LatentPreviewError('shader', `shader: there is no ${name}.wgsl`);
   // A picture in means a picture out, and the kernel writes it itself.
-  const library = input === 'picture' ? [] : [...inputs[input], ...outputs[output]];
+  const library: (readonly [string, string])[] = input === 'picture' ? [] : [...inputs[input], ...outputs[output]];
+  if (finished.includes(name)) library.push(['lib/conv2d-finish.wgsl', conv2dFinish]);
   const parts: readonly (readonly [string, string])[] = [...library, [`${name}.wgsl`, kernel]];
   let line = 1;
   const files = parts.map(([file, text]) => {
