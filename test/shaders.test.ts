@@ -42,7 +42,7 @@ describeGpu('compiler messages', () => {
       const spy = vi.spyOn(device, 'createShaderModule').mockImplementation((descriptor) =>
         create({
           ...descriptor,
-          code: descriptor.code.replace('var rgb = vec3f(weights[0]', 'var rgb = vec3x(weights[0]'),
+          code: descriptor.code.replace('var red = vec4f(weights[0]', 'var red = vec4x(weights[0]'),
         }),
       );
       // The broken module is a GPU error of its own, provoked here.
@@ -54,7 +54,7 @@ describeGpu('compiler messages', () => {
       const line =
         readFileSync(new URL('linear.wgsl', folder), 'utf8')
           .split('\n')
-          .findIndex((text) => text.includes('var rgb = vec3f(weights[0]')) + 1;
+          .findIndex((text) => text.includes('var red = vec4f(weights[0]')) + 1;
       expect((error as LatentPreviewError).code).toBe('shader');
       expect((error as LatentPreviewError).message).toContain(`linear.wgsl:${line}`);
     }));
