@@ -8,9 +8,9 @@ import type { Stage, StagedLayer } from './stages';
 
 /** Channels that one invocation of conv2d-products.wgsl computes, and tiles. */
 const block = 16;
-// Tiles of 36 numbers in a strip: scratch of 4.6 MiB each way for 64 channels. A multiple of `block`, and no power of
-// two: planes would fall on the same lines of a cache.
-const strip = 33 * block;
+// Of scratch each way. For 64 channels 528 tiles of 36 numbers: no power of two, which would put all planes on the same
+// lines of a cache.
+const stripBytes = 4.7 * 2 ** 20;
 // Below this a transform costs more than it saves.
 const fewestChannels = 16;
 
@@ -46,6 +46,8 @@ function threeStages(
     (groups: number): Stage['workgroups'] =>
     (tiles) => [Math.ceil(tiles / grid.groupWidth), Math.ceil(groups / grid.groupHeight), 1];
   const groupWidth = 16;
+  const planes = { tiles: numbers * inputChannelGroups, sums: numbers * outputPlanes };
+  const tilesThatFit = stripBytes / (Math.max(planes.tiles, planes.sums) * 16);
   return {
     stages: [
       {
@@ -71,12 +73,7 @@ function threeStages(
         from: 'sums',
       },
     ],
-    // As much scratch for nine numbers as for 36.
-    tiling: {
-      side,
-      strip: (strip * 36) / numbers,
-      planes: { tiles: numbers * inputChannelGroups, sums: numbers * outputPlanes },
-    },
+    tiling: { side, strip: Math.max(1, Math.floor(tilesThatFit / block)) * block, planes },
   };
 }
 
