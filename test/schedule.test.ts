@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { schedule } from '../src/gpu/schedule';
+import { passesOf, scratchBytes, stagesOf } from '../src/gpu/stages';
 import { LatentPreviewError } from '../src/index';
 import type { Conv2dParams } from '../src/ops/conv2d';
 import { conv2d, groupNorm, layer, unpack } from '../src/ops/index';
@@ -109,5 +110,36 @@ describe('slices', () => {
       const work = slice.reduce((sum, { layer: k, width, height }) => sum + layers[k]!.work * width * height, 0);
       if (slice.length > 1) expect(work).toBeLessThanOrEqual(limits.sliceWork);
     }
+  });
+});
+
+describe('stages', () => {
+  const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
+  const whole = { layer: 0, input: 0, output: 1, inputOffset: 0, keepFirst: 0, pictureRow: 0 };
+  for (const [channels, upscale, side] of [
+    [16, 1, 4],
+    [64, 1, 4],
+    [64, 2, 2],
+    [512, 1, 4],
+  ] as const)
+    it(`strips cover ${channels} channels enlarged ×${upscale} once, over little scratch`, () => {
+      const [height, width] = [123, 200];
+      const layer = conv(channels, channels, { upscale });
+      const staged = stagesOf(layer, [channels, height, width], device, 'winograd');
+      for (const scratch of ['tiles', 'sums'] as const)
+        expect(scratchBytes([staged], scratch)).toBeLessThanOrEqual(5 * MiB);
+      const size = { shape: [channels, height, width], width: width * upscale, height: height * upscale };
+      const passes = passesOf(staged, { ...whole, ...size, inputPlane: height * width, keepCount: height * upscale });
+      const covered = [0, 0, 0];
+      for (const { stage, view } of passes) {
+        expect(view[10]).toBe(covered[stage]);
+        covered[stage]! += view[11]!;
+      }
+      const tiles = Math.ceil((width * upscale) / side) * Math.ceil((height * upscale) / side);
+      expect(covered).toEqual([tiles, tiles, tiles]);
+    });
+  it('are not for real GPUs, nor for few channels', () => {
+    expect(stagesOf(conv(64, 64), [64, 8, 8], device, 'direct').stages).toHaveLength(1);
+    expect(stagesOf(conv(64, 8), [64, 8, 8], device, 'winograd').stages).toHaveLength(1);
   });
 });
