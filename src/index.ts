@@ -3,8 +3,10 @@
 
 // Files and memory → latents
 export {
+  type ListedTensor,
   type LoadLatentsOptions,
   type LoadOptions,
+  listTensors,
   loadLatents,
   loadWeights,
   type Progress,

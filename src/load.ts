@@ -21,7 +21,7 @@ export interface LoadOptions {
 }
 
 export interface LoadLatentsOptions extends LoadOptions, LatentOptions {
-  /** Which tensor of a file with several. */
+  /** Which tensor of a file with several; {@link listTensors} lists them. Names inside of a .pt file are joined by dots. */
   readonly key?: string;
   /** For raw bytes without a header, together with `dtype` (default `float32`, little-endian, C order). */
   readonly shape?: Shape;
@@ -29,10 +29,12 @@ export interface LoadLatentsOptions extends LoadOptions, LatentOptions {
 }
 
 /**
- * Latents from a .npy or .safetensors (ComfyUI's .latent too) file, found by its magic bytes, or from raw bytes where
- * `shape` is given. Halves stay packed.
+ * Latents from a file, whose kind is found by its first bytes: .npy, .npz, .safetensors (ComfyUI's .latent too), PyTorch's
+ * .pt and .pth, four channels as RGBA .png; or from raw bytes where `shape` is given. Halves stay packed.
+ * Of a URL whose server takes range requests, and of a Blob, only the header and the chosen tensor are read.
  * The domain is the option's, else what a ComfyUI .latent file implies, else `model`.
- * @throws LatentPreviewError `file`, `shape`, `format`
+ * @throws LatentPreviewError `file` (also where several tensors could be meant: the message lists them, `key` chooses),
+ * `shape`, `format`
  */
 export async function loadLatents(source: Source, options: LoadLatentsOptions = {}): Promise<Latents> {
   return (await import('./open')).openLatents(source, options);
@@ -44,4 +46,20 @@ export async function loadLatents(source: Source, options: LoadLatentsOptions = 
  */
 export async function loadWeights(source: Source, options: LoadOptions = {}): Promise<ReadonlyMap<string, Tensor>> {
   return (await import('./open')).openWeights(source, options);
+}
+
+/** A tensor of a file, not yet read. */
+export interface ListedTensor {
+  /** What `key` takes; '' in a file of one unnamed array. */
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/**
+ * The tensors of a file, in its order, without reading their data where that can be avoided: for a choice of `key`.
+ * @throws LatentPreviewError `file`
+ */
+export async function listTensors(source: Source, options: LoadOptions = {}): Promise<readonly ListedTensor[]> {
+  return (await import('./open')).openList(source, options);
 }
