@@ -122,10 +122,7 @@ function remoteSource(
   let known = head;
   async function read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     if (end <= known.length) return known.subarray(begin, end);
-    if (total <= smallLength && end < total) {
-      await read(0, total);
-      return known.subarray(begin, end);
-    }
+    if (total <= smallLength && (begin > 0 || end < total)) return (await read(0, total)).subarray(begin, end);
     const from = Math.max(begin, known.length);
     const response = await request(url, [from, end], meter);
     const part = partOf(response, from, end);
