@@ -1,7 +1,7 @@
 // Parts of files: of a server that takes range requests, and of a Blob, only the header and the wanted tensor are read.
 // A real server counts the bytes; servers that do without ranges, or do them wrong, still give the right tensor.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listTensors, loadLatents, loadWeights, type Progress } from '../src/index';
@@ -33,38 +33,38 @@ let base = '';
 let sent = 0;
 let requests: (string | undefined)[] = [];
 
+type Answer = [status: number, headers: Record<string, string>, body: Uint8Array];
+
 /** `fault`: how the server differs from a good one, by the first part of the path. */
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const [, fault = '', name = ''] = (request.url ?? '').split('/');
+function answer({ url = '', headers: { range } }: IncomingMessage): Answer {
+  const [, fault = '', name = ''] = url.split('/');
   const file = name === 'large' ? large : name === 'small' ? small : name === 'empty' ? new Uint8Array() : tiny;
-  const { range } = request.headers;
-  requests.push(range);
+  const again = requests.push(range) > 1;
   const asked = /^bytes=(\d+)-(\d+)$/.exec(range ?? '');
-  const send = (status: number, headers: Record<string, string | number>, body: Uint8Array): void => {
-    response.writeHead(status, { etag: '"1"', ...headers, 'content-length': body.length });
-    for (let at = 0; at < body.length; at += 65_536) response.write(body.subarray(at, at + 65_536));
-    response.end();
-    sent += body.length;
-  };
-  if (!asked || fault === 'ignores' || (fault === 'stops' && requests.length > 1)) return send(200, {}, file);
+  if (!asked || fault === 'ignores' || (fault === 'stops' && again)) return [200, {}, file];
   const begin = Number(asked[1]);
   const end = Math.min(Number(asked[2]) + 1, file.length);
-  if (begin >= file.length) return send(416, { 'content-range': `bytes */${file.length}` }, new Uint8Array());
+  if (begin >= file.length) return [416, { 'content-range': `bytes */${file.length}` }, new Uint8Array()];
   const part = file.subarray(begin, end);
-  const place = `bytes ${begin}-${end - 1}/${file.length}`;
-  if (fault === 'refuses') return send(403, {}, new Uint8Array());
-  if (fault === 'nameless') return send(206, {}, part);
-  if (fault === 'shifted') return send(206, { 'content-range': `bytes ${begin + 1}-${end}/${file.length}` }, part);
-  if (fault === 'unknown') return send(206, { 'content-range': `bytes ${begin}-${end - 1}/*` }, part);
-  if (fault === 'changes' && requests.length > 1) return send(206, { 'content-range': place, etag: '"2"' }, part);
-  if (fault === 'grows' && requests.length > 1)
-    return send(206, { 'content-range': `bytes ${begin}-${end - 1}/${file.length + 1}` }, part);
-  if (fault === 'short' && requests.length > 1) return send(206, { 'content-range': place }, part.subarray(1));
-  return send(206, { 'content-range': place }, part);
+  const place = `bytes ${begin}-${end - 1}`;
+  const headers = { 'content-range': `${place}/${file.length}` };
+  if (fault === 'refuses') return [403, {}, new Uint8Array()];
+  if (fault === 'nameless') return [206, {}, part];
+  if (fault === 'shifted') return [206, { 'content-range': `bytes ${begin + 1}-${end}/${file.length}` }, part];
+  if (fault === 'unknown') return [206, { 'content-range': `${place}/*` }, part];
+  if (fault === 'changes' && again) return [206, { ...headers, etag: '"2"' }, part];
+  if (fault === 'grows' && again) return [206, { 'content-range': `${place}/${file.length + 1}` }, part];
+  if (fault === 'short' && again) return [206, headers, part.subarray(1)];
+  return [206, headers, part];
 }
 
 beforeAll(async () => {
-  server = createServer(answer);
+  server = createServer((request, response) => {
+    const [status, headers, body] = answer(request);
+    response.writeHead(status, { etag: '"1"', ...headers, 'content-length': body.length });
+    response.end(body);
+    sent += body.length;
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });

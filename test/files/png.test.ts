@@ -43,7 +43,7 @@ describe('good', () => {
       [0, 1, 2, 3, 4, 5].map((k) => ((pixels[k * 4 + c] as number) / 255) * 6 - 3),
     );
     expect('data' in tensor && tensor.data.length).toBe(24);
-    expected.forEach((value, k) => expect('data' in tensor && tensor.data[k]).toBeCloseTo(value, 6));
+    for (const [k, value] of expected.entries()) expect('data' in tensor && tensor.data[k]).toBeCloseTo(value, 6);
   });
 
   test('the bytes that fast-png writes and reads', async () => {
