@@ -2,6 +2,7 @@
 // choose; a ComfyUI latent says what it holds. And every real latent of ../shared opens.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from '@playwright/test';
 import { give, npy, openDemo, pixels, shown } from './page';
 
@@ -83,16 +84,21 @@ const shared = new URL('../../../shared/fixtures/latents/', import.meta.url);
 const names = existsSync(shared) ? readdirSync(shared) : [];
 if (names.length === 0) console.log('skipped: real latents on the page, ../shared/fixtures is absent');
 
-test('every real latent of ../shared opens by drop alone', async ({ page }) => {
+test('every real latent of ../shared opens by itself', async ({ page }) => {
   test.skip(names.length === 0, '../shared/fixtures is absent');
   test.setTimeout(300_000);
-  for (const name of names)
+  for (const [index, name] of names.entries())
     await test.step(name, async () => {
-      await give(page, 'drop', [{ name, bytes: new Uint8Array(readFileSync(new URL(name, shared))) }]);
+      // A page with fifty files is slow.
+      if (index % 8 === 7) await openDemo(page);
+      await page.setInputFiles('#pick', fileURLToPath(new URL(name, shared)));
       await shown(page, name);
-      const { data } = await pixels(page);
+      const reds = await page.evaluate(async () => {
+        const { data } = await window.latentPreviewDemo.readPixels();
+        return new Set(data.filter((_, k) => k % 4 === 0)).size;
+      });
       // A picture, not one colour.
-      expect.soft(new Set(data.filter((_, k) => k % 4 === 0)).size, name).toBeGreaterThan(30);
+      expect.soft(reds, name).toBeGreaterThan(30);
       await expect.soft(page.locator('.problem'), name).toHaveCount(0);
     });
 });
