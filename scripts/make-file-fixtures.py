@@ -299,7 +299,7 @@ def png(name, pixels, filters, colour=6, depth=8, error=None):
 
 
 # Latents in 8 bits: clamp(x / 6 + 0.5) * 255, the fourth channel as alpha.
-eight = numpy.clip(random.standard_normal((7, 5, 4)) / 6 + 0.5, 0, 1) * 255
+eight = numpy.clip(random.standard_normal((15, 16, 4)) / 6 + 0.5, 0, 1) * 255
 png("png-rgba", eight.round().astype(numpy.uint8), [0, 1, 2, 3, 4])
 opaque = eight.round().astype(numpy.uint8)
 opaque[..., 3] = 255

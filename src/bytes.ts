@@ -11,7 +11,7 @@ import type { LoadOptions, Progress, Source } from './load';
  */
 const headLength = 2 ** 18;
 
-/** Up to this much the rest comes in one piece: a second request costs more than the bytes. */
+/** Up to this much comes in one piece: another read costs more than the bytes. */
 const smallLength = 2 ** 22;
 
 /**
@@ -25,14 +25,14 @@ export async function openSource(
   options.signal?.throwIfAborted();
   if (source instanceof ArrayBuffer) return bytesSource(new DataView(source));
   if (ArrayBuffer.isView(source)) return bytesSource(source);
-  if (typeof Blob === 'function' && source instanceof Blob) return blobSource(source, options);
-  if (source instanceof Response) return memorySource(await readResponse(source, new Meter(options)));
+  const meter = new Meter(options);
+  if (typeof Blob === 'function' && source instanceof Blob) return openBlob(source, meter);
+  if (source instanceof Response) return memorySource(await readResponse(source, meter));
   if (typeof source !== 'string' && !(source instanceof URL))
     throw new LatentPreviewError(
       'file',
       `load: cannot read from ${Object.prototype.toString.call(source).slice(8, -1)}`,
     );
-  const meter = new Meter(options);
   return parts
     ? openRemote(source, meter)
     : memorySource(await readResponse(await request(source, undefined, meter), meter));
@@ -67,18 +67,15 @@ class Meter {
   }
 }
 
-function blobSource(blob: Blob, options: LoadOptions): ByteSource {
-  const meter = new Meter(options);
-  return {
-    size: blob.size,
-    read: (begin, end) =>
-      readStream(blob.slice(begin, end).stream(), end - begin, meter).catch((cause: unknown) => {
-        meter.signal?.throwIfAborted();
-        throw new LatentPreviewError('file', 'load: the file could not be read; it may have been changed or moved', {
-          cause,
-        });
-      }),
-  };
+async function openBlob(blob: Blob, meter: Meter): Promise<ByteSource> {
+  const read = (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> =>
+    readStream(blob.slice(begin, end).stream(), end - begin, meter).catch((cause: unknown) => {
+      meter.signal?.throwIfAborted();
+      throw new LatentPreviewError('file', 'load: the file could not be read; it may have been changed or moved', {
+        cause,
+      });
+    });
+  return blob.size <= smallLength ? memorySource(await read(0, blob.size)) : { size: blob.size, read };
 }
 
 /** A part of a file as a server sends it; undefined where it sends something else. */

@@ -170,12 +170,20 @@ describe('a Blob', () => {
     expect(await listTensors(blob)).toHaveLength(3);
     expect(read).toBeLessThan(1000);
   });
+  it('of a few megabytes is read once, with progress up to its size', async () => {
+    const seen: Progress[] = [];
+    await loadLatents(new Blob([small as Uint8Array<ArrayBuffer>]), {
+      key: 'wanted',
+      onProgress: (progress) => seen.push(progress),
+    });
+    expect(seen.at(-1)).toEqual({ loaded: small.length, total: small.length });
+  });
   it('of the wrong size for its shape is not read', async () => {
-    const blob = new Blob([new Uint8Array(100)]);
+    const blob = new Blob([new Uint8Array(5_000_000)]);
     blob.slice = () => {
       throw new Error('read');
     };
     const reading = loadLatents(blob, { shape: [1, 4, 4, 4] });
-    await expect(reading).rejects.toThrow('float32 of shape (1, 4, 4, 4) needs 256 bytes, got 100');
+    await expect(reading).rejects.toThrow('float32 of shape (1, 4, 4, 4) needs 256 bytes, got 5000000');
   });
 });

@@ -49,7 +49,7 @@ async function dataStart(source: ByteSource, entry: Entry, directory: number): P
   // With a data descriptor (bit 3) these stand behind the data; in ZIP64 they are all ones.
   const agrees = (at: number, value: number): boolean => {
     const found = view.getUint32(at, true);
-    return found === value || found === 0xffffffff || (entry.flags & 8 && found === 0) !== 0;
+    return found === value || found === 0xffffffff || ((entry.flags & 8) !== 0 && found === 0);
   };
   if (!agrees(14, entry.crc) || !agrees(18, compressed) || !agrees(22, entry.size))
     throw zipError(`the sizes or the checksum of member ${quoted(name)} at byte ${offset} differ from the directory's`);

@@ -20,7 +20,7 @@ export interface Entry {
 }
 
 /** Bounds what a small file may make of itself. */
-const caps = { entries: 10_000, inflated: 2 ** 30, freeInflated: 2 ** 25, ratio: 20 };
+const caps = { entries: 10_000, freeInflated: 2 ** 25, ratio: 20 };
 
 const endLength = 22;
 const end64Length = 56;
@@ -153,6 +153,9 @@ function parseDirectory(bytes: Uint8Array, count: number, start: number): Entry[
     at = next;
   }
   if (at !== bytes.length) throw zipError(`${bytes.length - at} bytes of the directory belong to no member`);
+  const deflated = entries.filter(({ method }) => method === 8);
+  const sum = (key: 'compressed' | 'size') => deflated.reduce((total, entry) => total + entry[key], 0);
+  checkInflated('the members inflate', sum('compressed'), sum('size'));
   return entries;
 }
 
@@ -184,11 +187,15 @@ function checkEntry({ name, flags, method, compressed, size }: Entry): void {
     );
   if (method === 0 && compressed !== size)
     throw zipError(`member ${quoted(name)} is stored, but has ${size} bytes in ${compressed}`);
-  const most = Math.min(caps.inflated, Math.max(caps.freeInflated, compressed * caps.ratio));
-  if (method === 8 && size > most)
+  if (method === 8) checkInflated(`member ${quoted(name)} inflates`, compressed, size);
+}
+
+function checkInflated(what: string, compressed: number, size: number): void {
+  const most = Math.max(caps.freeInflated, compressed * caps.ratio);
+  if (size > most)
     throw zipError(
-      `member ${quoted(name)} inflates from ${compressed} to ${size} bytes, at most ${most} are allowed`,
-      'a bomb, or very even data: save the array uncompressed (numpy.savez)',
+      `${what} from ${compressed} to ${size} bytes, at most ${most} are allowed`,
+      'a bomb, or very even data: save the arrays uncompressed (numpy.savez)',
     );
 }
 

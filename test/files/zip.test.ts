@@ -1,7 +1,7 @@
 // The zip container of .npz and .pt, and .npz itself: archives that no library writes, each good or refused with its own
 // words. The numbers in front of the names are the cases of the project's list of bad input.
 
-import { deflateRawSync } from 'node:zlib';
+import { constants, deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { openTensorFile } from '../../src/files';
 import { bytesOf, expectRejection, floats, join, npyFile, readWhole } from './build';
@@ -63,9 +63,9 @@ describe('good', () => {
     // So that the first bytes take more room than they have themselves.
     const shape = 300_000;
     const data = new Uint8Array(shape);
-    for (let k = 0; k < 20_000; k++) data[k] = (k * 2654435761) >>> 24;
+    for (let k = 0; k < 10_200; k++) data[k] = (k * 2654435761) >>> 24;
     const file = npyFile({ descr: "'|u1'", shape: `(${shape},)`, data });
-    const packed = deflateRawSync(file, { strategy: 2 });
+    const packed = deflateRawSync(file, { strategy: constants.Z_HUFFMAN_ONLY, memLevel: 9 });
     const { tensors } = await readWhole(zipFile([{ name: 'x.npy', data: file, method: 8, packed }]));
     expect(tensors.get('x')?.data).toEqual(data);
   });
@@ -105,6 +105,15 @@ describe('refused', () => {
       '28 a bomb that says how large it is',
       zipFile([{ name: 'x.npy', data: array, method: 8, packed: bomb, size: 300_000_128 }]),
       /member 'x\.npy' inflates from 29\d{4} to 300000128 bytes, at most 33554432 are allowed/,
+    ],
+    [
+      '28 a bomb of many members',
+      zipFile(
+        Array.from({ length: 3 }, (_, k) => ({
+          ...{ name: `${k}.npy`, data: array, method: 8, packed: bomb.subarray(0, 30_000), size: 30_000_000 },
+        })),
+      ),
+      /the members inflate from 90000 to 90000000 bytes, at most 33554432 are allowed/,
     ],
     [
       '28 a bomb that says that it is small',
@@ -177,6 +186,11 @@ describe('refused', () => {
       /npz: array 'x': dtype '\|O' is pickled Python objects/,
     ],
     ['no members', zipFile([]), /an archive of 0 members, neither NumPy/],
+    [
+      '37 a data descriptor, and other sizes in front',
+      zipFile([{ ...x, flags: 8, localCrc: 5 }]),
+      /the sizes or the checksum of member 'x\.npy' at byte 0 differ/,
+    ],
     [
       '37 a data descriptor that says something else',
       zipFile([{ ...x, localCrc: 5 }]),
