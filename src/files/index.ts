@@ -1,7 +1,6 @@
 // The list of file readers. To add one: a file with a Reader, and its line in `readers`.
 
 import { LatentPreviewError } from '../errors';
-import type { Tensor } from '../tensor';
 import { npy } from './npy';
 import { png } from './png';
 import type { Reader, StoredTensor, TensorFile } from './reader';
@@ -36,9 +35,9 @@ export async function openTensorFile(source: ByteSource): Promise<TensorFile<Sto
  * @throws LatentPreviewError `file` (as a rejection)
  */
 export async function readAll({ kind, tensors, metadata }: TensorFile<StoredTensor>): Promise<TensorFile> {
-  const read = new Map<string, Tensor>();
-  for (const [name, tensor] of tensors) read.set(name, await tensor.read());
-  return { kind, tensors: read, metadata };
+  // Together, so that tensors that share a part of the file read it once.
+  const read = await Promise.all([...tensors].map(async ([name, tensor]) => [name, await tensor.read()] as const));
+  return { kind, tensors: new Map(read), metadata };
 }
 
 /**

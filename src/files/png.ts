@@ -42,8 +42,8 @@ async function readHeader(source: ByteSource): Promise<{ width: number; height: 
     throw picture(
       `it has ${depth} bits a channel${interlaced ? ', interlaced' : ''}; 8 bits without interlacing are read`,
     );
-  if (width === 0 || height === 0 || width * height > maxPixels)
-    throw damaged(`${width}×${height} pixels (byte 16), at most ${maxPixels} are read`);
+  if (width === 0 || height === 0) throw damaged(`${width}×${height} pixels (byte 16)`);
+  if (width * height > maxPixels) throw picture(`${width}×${height} pixels, latents have at most ${maxPixels}`);
   return { width, height };
 }
 

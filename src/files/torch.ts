@@ -3,6 +3,7 @@
 // Layout: torch/serialization.py and torch/_utils.py of PyTorch 2.
 
 import { LatentPreviewError } from '../errors';
+import { elementCount, itemSize } from '../tensor';
 import type { Member } from './archive';
 import { quoted } from './cursor';
 import { type PickleCall, type PickleObject, type PickleValue, readPickle } from './pickle';
@@ -22,7 +23,7 @@ const allowed = new Set([
 ]);
 
 /** Of the pickle itself, and of the tensors and nested containers that it may name. */
-const caps = { pickle: 2 ** 22, visited: 100_000, name: 1000, depth: 64 };
+const caps = { pickle: 2 ** 22, visited: 100_000, name: 1000, depth: 64, repeated: 2 ** 25 };
 
 /** @throws LatentPreviewError `file` (as a rejection) */
 export async function openTorch(members: readonly Member[]): Promise<TensorFile<StoredTensor>> {
@@ -52,7 +53,17 @@ export async function openTorch(members: readonly Member[]): Promise<TensorFile<
       if (tensor) tensors.set(name, tensor);
     }
   }
+  checkTotal(tensors, members);
   return { kind: 'torch', tensors, metadata };
+}
+
+/** Two names for one tensor are usual, hundreds for a large one a bomb. */
+function checkTotal(tensors: ReadonlyMap<string, StoredTensor>, members: readonly Member[]): void {
+  const held = members.reduce((sum, { size }) => sum + size, 0);
+  let total = 0;
+  for (const { dtype, shape } of tensors.values()) total += elementCount(shape) * itemSize(dtype);
+  if (total > held * 4 + caps.repeated)
+    throw torchError(`its tensors would take ${total} bytes, out of ${held} that are stored`);
 }
 
 function byteOrder(bytes: Uint8Array): string {

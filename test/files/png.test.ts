@@ -93,7 +93,11 @@ describe('refused', () => {
       /a picture, not a latent: its alpha is 0 or 255 nearly everywhere/,
     ],
     ['no pixels', file({ width: 0 }), /0×2 pixels \(byte 16\)/],
-    ['too many pixels', file({ width: 65_536, height: 65_536 }), /65536×65536 pixels \(byte 16\), at most 1048576/],
+    [
+      'too many pixels',
+      file({ width: 65_536, height: 65_536 }),
+      /a picture, not a latent: 65536×65536 pixels, latents have at most 1048576/,
+    ],
     ['fewer rows than it says', file({ height: 3 }), /said to have 39 bytes, its data inflate to 26/],
     ['more rows than it says', file({ height: 1 }), /said to have 13 bytes, its data inflate to more/],
     [

@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { openTensorFile } from '../../src/files';
+import { openTensorFile, readAll } from '../../src/files';
 import { loadLatents } from '../../src/index';
 import { bytesOf, expectRejection, floats, join, readWhole } from './build';
 import { type ZipMember, zipFile } from './build-zip';
@@ -95,6 +95,8 @@ describe('good', () => {
     const [a, b] = await Promise.all([tensors.get('a')?.read(), tensors.get('b')?.read()]);
     expect([a?.data, b?.data]).toEqual([Float32Array.of(1, 2), Float32Array.of(5, 6)]);
     expect(reads).toBe(1);
+    await readAll({ kind: 'torch', tensors, metadata: new Map() });
+    expect(reads).toBe(2);
   });
 
   test('64 nested containers: names joined by dots, strings as metadata', async () => {
@@ -340,6 +342,16 @@ describe('refused', () => {
       readWhole(file(pickle(tensor()), { '0': six }, [{ name: 'archive/byteorder', data: join('middle') }])),
       /the byte order is 'middle'/,
     ));
+  test('73 a storage under a thousand names', () => {
+    const transposed = tensor({ numel: 40_000, shape: [200, 200], strides: [1, 200] });
+    const names = Array.from({ length: 1000 }, (_, k) =>
+      join(str(`${k}`), k === 0 ? join(transposed, 'q\x01') : 'h\x01'),
+    );
+    return expectRejection(
+      readWhole(file(pickle(dict(...names)), { '0': new Uint8Array(160_000) })),
+      /its tensors would take 160000000 bytes, out of \d{6} that are stored/,
+    );
+  });
   test('two pickles', () =>
     expectRejection(
       readWhole(file(pickle('N'), {}, [{ name: 'other/data.pkl', data: pickle('N') }])),
