@@ -23,7 +23,8 @@ export async function openSource(
   { parts = false, ...options }: LoadOptions & { parts?: boolean },
 ): Promise<ByteSource> {
   options.signal?.throwIfAborted();
-  if (source instanceof ArrayBuffer) return bytesSource(new DataView(source));
+  if (source instanceof ArrayBuffer)
+    return bytesSource({ buffer: source, byteOffset: 0, byteLength: source.byteLength });
   if (ArrayBuffer.isView(source)) return bytesSource(source);
   const meter = new Meter(options);
   if (typeof Blob === 'function' && source instanceof Blob) return openBlob(source, meter);
