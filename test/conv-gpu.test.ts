@@ -1,18 +1,19 @@
-// Conv decoders on Dawn: real weights against PyTorch, bands against the whole, progress, cancellation, memory.
+// Conv decoders on Dawn: real weights against PyTorch, tiles against the whole, progress, cancellation, memory.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { outputScale } from '../src/decoders/decoder';
 import { readTensorFile } from '../src/files/index';
 import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
-import type { ScheduleLimits } from '../src/gpu/schedule';
+import { fuseLayers } from '../src/gpu/fuse';
+import { type ScheduleLimits, schedule } from '../src/gpu/schedule';
 import { createPreviewer, latentsFromArray, loadWeights, taesd } from '../src/index';
 import { noise } from '../src/ops/examples';
 import { type Tensor, toFloat32 } from '../src/tensor';
 import { domainMap, viewLatents } from '../src/view';
 import { type ConvFixture, convFixtures } from './conv-fixtures';
 import { runLayersOnGpu } from './run-layer';
-import { checked, describeGpu } from './setup/gpu';
+import { checked, describeGpu, withDevice as withFreshDevice } from './setup/gpu';
 import { differingPictures, differingPlanes, tolerances } from './tolerances';
 
 const fixture = (name: string): ConvFixture => convFixtures.find((one) => one.name === name)!;
@@ -25,7 +26,7 @@ const withDevice = (run: (device: GPUDevice) => Promise<void>): Promise<void> =>
 
 /** A decoder of a fixture, and a function that decodes latents of any size with it. */
 async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, limits: Partial<ScheduleLimits>) {
-  const { channels, layers, output } = decoder();
+  const { channels, layers, output, upscale } = decoder();
   const scale = { activation: output.activation, ...outputScale(output) };
   const gpu: GpuDecoder = await createGpuDecoder(device, channels, layers, scale, limits);
   const decode = (height: number, width: number, options = {}): Promise<Uint8ClampedArray> => {
@@ -39,30 +40,46 @@ async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, l
       view,
       domainMap: map,
     });
-    const size = { width: width * 8, height: height * 8, filter: 'nearest' } as const;
+    const size = { width: width * upscale, height: height * upscale, filter: 'nearest' } as const;
     return gpu.readBack({ source, view, size }, options);
   };
   return { gpu, decode };
 }
 
-describeGpu('bands', () => {
-  for (const name of ['taesd', 'taef2'])
-    it(`${name}: bands are the whole picture, bit for bit`, () =>
+describeGpu('tiles', () => {
+  // From the latents; from a cut after the whole-picture layers; from the latents where a conv pads far more than it reaches.
+  for (const [name, bufferBytes, start] of [
+    ['taesd', 60_000, 'latents'],
+    ['taef2', 60_000, 'a cut'],
+    ['vae-approx', 40_000, 'latents'],
+  ] as const)
+    it(`${name}: tiles from ${start} are the whole picture, bit for bit`, () =>
       withDevice(async (device) => {
+        const { decoder, format } = fixture(name);
+        const { upscale } = decoder();
+        const layers = fuseLayers(decoder().layers);
         const whole = await gpuDecoder(device, fixture(name), {});
-        const bands = await gpuDecoder(device, fixture(name), { bufferBytes: 120_000 });
+        const tiles = await gpuDecoder(device, fixture(name), { bufferBytes });
         for (const [height, width] of [
-          [41, 6],
-          [40, 3],
+          [13, 9],
+          [3, 24],
+          // Longer than a tile looks.
+          [60, 1],
         ] as const) {
-          const [expected, actual] = [await whole.decode(height, width), await bands.decode(height, width)];
-          const picture = (data: Uint8ClampedArray) => ({ width: width * 8, height: height * 8, data });
+          const planned = schedule(layers, [format.channels, height, width], { bufferBytes, sliceWork: 1e9 });
+          const dispatches = planned.slices.flat();
+          const count = dispatches.filter(({ output }) => output === 'picture').length;
+          expect(count).toBeGreaterThan(height === 13 ? 3 : 1);
+          expect(dispatches.filter(({ input }) => input === 'latents').length > 1).toBe(start === 'latents');
+          expect(planned.buffers.length).toBeLessThanOrEqual(start === 'latents' ? 3 : 4);
+          const [expected, actual] = [await whole.decode(height, width), await tiles.decode(height, width)];
+          const picture = (data: Uint8ClampedArray) => ({ width: width * upscale, height: height * upscale, data });
           const exact = { maxSteps: 0, equalShare: 1 };
           expect(differingPictures(picture(actual), picture(expected), exact)).toBeUndefined();
           expect(new Set(expected).size).toBeGreaterThan(20);
         }
         whole.gpu.destroy();
-        bands.gpu.destroy();
+        tiles.gpu.destroy();
       }));
 });
 
@@ -116,6 +133,17 @@ describeGpu('long decodes', () => {
       expect(seen).toHaveLength(1);
       await expect(decode(5, 5, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
       expect(await decode(5, 5)).toEqual(expected);
+      gpu.destroy();
+    }));
+
+  it('compile each kernel once, though many layers ask for it at the same time', () =>
+    withFreshDevice(async (device) => {
+      const compile = vi.spyOn(device, 'createComputePipelineAsync');
+      const { gpu } = await gpuDecoder(device, fixture('taesd-rgba'), {});
+      const made = compile.mock.calls.map(([{ label, compute }]) => `${label} ${JSON.stringify(compute.constants)}`);
+      expect(made.length).toBeGreaterThan(2);
+      expect(new Set(made).size).toBe(made.length);
+      expect(made.length).toBeLessThan(fixture('taesd-rgba').decoder().layers.length / 2);
       gpu.destroy();
     }));
 

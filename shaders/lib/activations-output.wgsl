@@ -4,5 +4,5 @@
 @group(0) @binding(4) var<storage, read_write> outputGroups: array<vec4f>;
 
 fn writeGroup(group: u32, x: u32, y: u32, value: vec4f) {
-  outputGroups[group * view.outputPlane + y * view.width + x] = value;
+  outputGroups[(group * view.height + y) * view.width + x] = value;
 }
