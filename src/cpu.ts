@@ -1,7 +1,7 @@
 // Decoders on the CPU: the same layers through their reference() loops. What runs where there is no GPU, or only a
 // software one, which is slower than this for per-pixel maps.
 
-import { Clock, type LongWork } from './clock';
+import { Clock, type LongWork, nextTurn } from './clock';
 import type { Decoder } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
@@ -11,7 +11,7 @@ import { addedOf, inputOf, type Layer, paramsOf } from './ops/op';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
 import { elementAt, type Shape, type Tensor, widenHalves } from './tensor';
-import { domainMap, elementIndex, type LatentView, selectFrame, viewLatents } from './view';
+import { domainMap, elementIndex, type LatentView, type Selection, viewLatents } from './view';
 
 /** A finished picture: sRGB, 8 bits, opaque, row by row. */
 export interface Picture {
@@ -25,22 +25,37 @@ const bandElements = 16384;
 
 export interface CpuDecoder {
   /**
-   * Decodes one item and frame, resized where it is not of that size.
+   * Decodes the selected frames, one after the other, resized where they are not of that size.
    * @throws LatentPreviewError `shape` where the latents lie in GPU memory or do not fit the format
    */
   decode(
     latents: Latents,
     size: { width: number; height: number; filter: Filter },
-    options: { item?: number; frame?: number } & LongWork,
-  ): Promise<Picture>;
+    selections: readonly Selection[],
+    options: LongWork,
+  ): Promise<Picture[]>;
 }
 
 /** The CPU's counterpart of createGpuDecoder. */
 export async function createCpuDecoder(decoder: Decoder, format: LatentFormat): Promise<CpuDecoder> {
   const run = await createLayerRunner(decoder);
   return {
-    decode: async (latents, { width, height, filter }, options) =>
-      resizeOnCpu(await decodeOnCpu(decoder, latents, format, run, options), width, height, filter),
+    async decode(latents, { width, height, filter }, selections, options) {
+      const pictures: Picture[] = [];
+      const count = selections.length;
+      for (const [done, selection] of selections.entries()) {
+        if (done > 0) await nextTurn();
+        options.signal?.throwIfAborted();
+        // The end of each is told below, once.
+        const onProgress = (fraction: number): void =>
+          fraction < 1 ? options.onProgress?.((done + fraction) / count) : undefined;
+        const work = count > 1 ? { ...options, onProgress } : options;
+        const picture = await decodeOnCpu(decoder, latents, format, run, selection, work);
+        pictures.push(resizeOnCpu(picture, width, height, filter));
+        if (count > 1) options.onProgress?.((done + 1) / count);
+      }
+      return pictures;
+    },
   };
 }
 
@@ -50,7 +65,8 @@ async function decodeOnCpu(
   latents: Latents,
   format: LatentFormat,
   run: LayerRunner | undefined,
-  options: { item?: number; frame?: number } & LongWork,
+  { item, frame }: Selection,
+  options: LongWork,
 ): Promise<Picture> {
   const { tensor } = latents;
   if ('buffer' in tensor)
@@ -59,7 +75,6 @@ async function decodeOnCpu(
       "latents: they lie in a GPU buffer, the previewer's backend is 'cpu'; pass `device` and backend: 'webgpu'",
     );
   const view = viewLatents(latents, format);
-  const { item, frame } = selectFrame(view, options);
   const map = domainMap(format, latents.domain, decoder.domain, view.patch, frame);
   const base = item * view.strides.item + frame * view.strides.frame;
   const pixels = view.height * view.width;

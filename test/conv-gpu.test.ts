@@ -7,7 +7,7 @@ import { readTensorFile } from '../src/files/index';
 import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
 import { fuseLayers } from '../src/gpu/fuse';
 import { type ScheduleLimits, schedule } from '../src/gpu/schedule';
-import { createPreviewer, latentsFromArray, loadWeights, taesd } from '../src/index';
+import { createPreviewer, LatentPreviewError, latentsFromArray, loadWeights, taesd } from '../src/index';
 import { noise } from '../src/ops/examples';
 import { type Tensor, toFloat32 } from '../src/tensor';
 import { domainMap, viewLatents } from '../src/view';
@@ -29,7 +29,7 @@ async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, l
   const { channels, layers, output, upscale } = decoder();
   const scale = { activation: output.activation, ...outputScale(output) };
   const gpu: GpuDecoder = await createGpuDecoder(device, channels, layers, scale, limits);
-  const decode = (height: number, width: number, options = {}): Promise<Uint8ClampedArray> => {
+  const decodeAll = (count: number, height: number, width: number, options = {}): Promise<Uint8ClampedArray[]> => {
     const data = noise(channels * height * width, 5).map((value) => value * 2);
     const view = viewLatents(latentsFromArray(data, { shape: [1, channels, height, width] }), format);
     const map = domainMap(format, 'model', 'model', 1, 0);
@@ -41,9 +41,11 @@ async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, l
       domainMap: map,
     });
     const size = { width: width * upscale, height: height * upscale, filter: 'nearest' } as const;
-    return gpu.readBack({ source, view, size }, options);
+    return gpu.readBack(Array(count).fill({ source, view, size }), options);
   };
-  return { gpu, decode };
+  const decode = async (height: number, width: number, options = {}): Promise<Uint8ClampedArray> =>
+    (await decodeAll(1, height, width, options))[0]!;
+  return { gpu, decode, decodeAll };
 }
 
 describeGpu('tiles', () => {
@@ -159,6 +161,181 @@ describeGpu('long decodes', () => {
       await previewer.toImageData(latents);
       for (const spy of spies) expect(spy).not.toHaveBeenCalled();
       previewer.destroy();
+    }));
+});
+
+/** Bytes of all buffers and textures of a device from now on: of those alive, and the most there ever were. */
+function countBytes(device: GPUDevice) {
+  const alive = new Map<string, number>();
+  let peak = 0;
+  for (const name of ['createBuffer', 'createTexture'] as const) {
+    const create = device[name].bind(device) as (descriptor: never) => GPUBuffer | GPUTexture;
+    // No spy: tests put theirs over it.
+    device[name] = ((descriptor: never) => {
+      const thing = create(descriptor);
+      const bytes = 'size' in thing ? thing.size : thing.width * thing.height * 4;
+      const key = `${thing.label} ${Math.random()}`;
+      alive.set(key, bytes);
+      peak = Math.max(peak, total());
+      const destroy = thing.destroy.bind(thing);
+      thing.destroy = () => {
+        alive.delete(key);
+        destroy();
+        return undefined;
+      };
+      return thing;
+    }) as never;
+  }
+  const total = (label = /./): number =>
+    [...alive].reduce((sum, [key, bytes]) => sum + (label.test(key) ? bytes : 0), 0);
+  return {
+    total,
+    peak: () => peak,
+    count: (label: RegExp) => [...alive.keys()].filter((key) => label.test(key)).length,
+  };
+}
+
+/** A device that has no memory for buffers over a size, with a device's manners: an invalid buffer, an error in its scope. */
+function refuseBuffers(device: GPUDevice, { over, throws = false }: { over: number; throws?: boolean }) {
+  const create = device.createBuffer.bind(device);
+  const [push, pop] = [device.pushErrorScope.bind(device), device.popErrorScope.bind(device)];
+  const scopes: { readonly filter: GPUErrorFilter; error: GPUError | null }[] = [];
+  const refused: string[] = [];
+  const spies = [
+    vi.spyOn(device, 'pushErrorScope').mockImplementation((filter) => {
+      scopes.push({ filter, error: null });
+      return push(filter);
+    }),
+    vi.spyOn(device, 'popErrorScope').mockImplementation(async () => {
+      const scope = scopes.pop();
+      return (await pop()) ?? scope?.error ?? null;
+    }),
+    vi.spyOn(device, 'createBuffer').mockImplementation((descriptor) => {
+      // A tiny net's views, 256 bytes for each dispatch of each tile, outweigh its activations.
+      if (descriptor.size <= over || descriptor.label === 'dispatch views') return create(descriptor);
+      refused.push(`${descriptor.label}`);
+      if (throws) throw new RangeError('no memory for a mapping');
+      const scope = [...scopes].reverse().find(({ filter }) => filter === 'out-of-memory');
+      if (!scope) throw new Error('an out-of-memory error that nobody catches');
+      scope.error ??= new GPUOutOfMemoryError('refused by the test');
+      push('validation');
+      const invalid = create({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.MAP_WRITE });
+      void pop();
+      return invalid;
+    }),
+  ];
+  return {
+    refused,
+    restore: () => {
+      for (const spy of spies) spy.mockRestore();
+    },
+  };
+}
+
+describeGpu('memory', () => {
+  for (const [name, buffers] of [
+    ['taesd', 3],
+    ['taef2', 4],
+  ] as const)
+    it(`${name}: a decode in tiles takes ${buffers} buffers, and nothing that was not counted`, () =>
+      withFreshDevice(async (device) => {
+        const bufferBytes = 60_000;
+        const bytes = countBytes(device);
+        const { gpu, decode } = await gpuDecoder(device, fixture(name), { bufferBytes });
+        const weights = bytes.total();
+        await decode(13, 9);
+        const channels = fixture(name).format.channels;
+        const latents = channels * 13 * 9 * 4;
+        expect(bytes.count(/^activations/)).toBe(buffers);
+        expect(bytes.total(/^activations/)).toBeGreaterThan(bufferBytes);
+        expect(bytes.total(/^activations/)).toBeLessThanOrEqual(3 * bufferBytes);
+        // The picture, its read-back in rows of 512 bytes, the latents in steps of 256, the views; views of the latents.
+        const pictures = 104 * 72 * 4 + 104 * 512;
+        const besides = bytes.total(/^dispatch views/) + weights + pictures + latents + 256 + 1024;
+        expect(bytes.peak()).toBeLessThanOrEqual(3 * bufferBytes + besides);
+        gpu.destroy();
+      }));
+
+  for (const [manner, throws] of [
+    ['an error in the scope', false],
+    ['a throw', true],
+  ] as const)
+    it(`too little of it, told by ${manner}: smaller tiles, the same picture`, () =>
+      withFreshDevice(async (device) => {
+        const { gpu, decode } = await gpuDecoder(device, fixture('taesd-16'), {});
+        const expected = await decode(9, 7);
+        gpu.destroy();
+        const again = await gpuDecoder(device, fixture('taesd-16'), {});
+        const bytes = countBytes(device);
+        const little = refuseBuffers(device, { over: 50_000, throws });
+        expect(await again.decode(9, 7)).toEqual(expected);
+        expect(little.refused.length).toBeGreaterThan(1);
+        expect(little.refused.every((label) => label.startsWith('activations'))).toBe(true);
+        const attempts = little.refused.length;
+        // And knows it from then on.
+        expect(await again.decode(9, 7)).toEqual(expected);
+        expect(little.refused).toHaveLength(attempts);
+        little.restore();
+        again.gpu.destroy();
+        // Nothing of the refused attempts is left.
+        expect(bytes.total(/^activations|^decoded|^pixels|^latents/)).toBe(0);
+      }));
+
+  it('none for the smallest tiles either: says so and what to do, and starts anew at the next decode', () =>
+    withFreshDevice(async (device) => {
+      const { gpu, decode } = await gpuDecoder(device, fixture('taesd-16'), {});
+      const expected = await decode(5, 4);
+      gpu.destroy();
+      const again = await gpuDecoder(device, fixture('taesd-16'), {});
+      const little = refuseBuffers(device, { over: 3000 });
+      const error = await again.decode(5, 4).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(LatentPreviewError);
+      expect((error as LatentPreviewError).code).toBe('gpu-limit');
+      expect((error as LatentPreviewError).message).toMatch(/\(16, 5, 4\).*not even in the smallest tiles.*'cpu'/);
+      little.restore();
+      expect(await again.decode(5, 4)).toEqual(expected);
+      again.gpu.destroy();
+    }));
+});
+
+describeGpu('batches', () => {
+  it('of conv decoders: one upload, one set of buffers, each item as decoded alone, progress over all', () =>
+    withDevice(async (device) => {
+      const { decoder, format } = fixture('taesd');
+      const previewer = await createPreviewer({ format, decoder: decoder(), device });
+      const shape = [3, format.channels, 3, 4];
+      const latents = latentsFromArray(noise(3 * format.channels * 12, 2), { shape });
+      const alone: ImageData[] = [];
+      for (const item of [0, 1, 2]) alone.push(await previewer.toImageData(latents, { item }));
+      const write = vi.spyOn(device.queue, 'writeBuffer').mockClear();
+      const create = vi.spyOn(device, 'createTexture').mockClear();
+      expect(await previewer.toImageDatas(latents)).toEqual(alone);
+      expect(alone[0]!.data).not.toEqual(alone[1]!.data);
+      expect(write.mock.calls.filter(([{ label }]) => label === 'latents')).toHaveLength(1);
+      expect(create).not.toHaveBeenCalled();
+      previewer.destroy();
+      write.mockRestore();
+      create.mockRestore();
+    }));
+
+  it('in slices: item after item, progress rises, an abort stops between', () =>
+    withDevice(async (device) => {
+      const { gpu, decodeAll, decode } = await gpuDecoder(device, fixture('taesd'), { sliceWork: 200_000 });
+      const alone = await decode(3, 4);
+      const seen: number[] = [];
+      const pictures = await decodeAll(3, 3, 4, { onProgress: (fraction: number) => seen.push(fraction) });
+      expect(pictures).toEqual([alone, alone, alone]);
+      expect(seen.length).toBeGreaterThan(6);
+      expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
+      expect(seen.at(-1)).toBe(1);
+      const reason = new Error('superseded');
+      const controller = new AbortController();
+      const onProgress = (fraction: number): void => {
+        if (fraction > 0.4) controller.abort(reason);
+      };
+      await expect(decodeAll(3, 3, 4, { signal: controller.signal, onProgress })).rejects.toBe(reason);
+      expect(await decode(3, 4)).toEqual(alone);
+      gpu.destroy();
     }));
 });
 

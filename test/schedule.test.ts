@@ -175,7 +175,7 @@ describe('memory', () => {
   it('what cannot fit is a clear error', () => {
     const run = () => schedule(taesd(), [4, 64, 64], { ...limits, bufferBytes: 1000 });
     expect(run).toThrow(LatentPreviewError);
-    expect(run).toThrow(/not even a band of latents \(4, 64, 64\)/);
+    expect(run).toThrow(/not even the smallest tile of latents \(4, 64, 64\)/);
   });
 });
 
@@ -186,7 +186,7 @@ describe('slices', () => {
     const { slices } = schedule(layers, [4, 128, 128], limits);
     expect(slices.length).toBeGreaterThan(10);
     for (const slice of slices) {
-      const work = workOf(layers, { slices: [slice], buffers: [], width: 0, height: 0 });
+      const work = workOf(layers, { slices: [slice], buffers: [], width: 0, height: 0, work: 0 });
       if (slice.length > 1) expect(work).toBeLessThanOrEqual(limits.sliceWork);
     }
   });

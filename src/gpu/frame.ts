@@ -35,10 +35,10 @@ const uniformStep = 256;
 
 export class Frame {
   readonly picture: GPUTexture;
-  readonly bytes: number;
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
   readonly #steps: readonly Step[];
+  readonly #made: (GPUBuffer | GPUTexture)[] = [];
   readonly #buffers: readonly GPUBuffer[];
   readonly #views: GPUBuffer;
   readonly #slices: readonly (readonly Pass[])[];
@@ -49,16 +49,23 @@ export class Frame {
     this.#device = device;
     this.#layers = layers;
     this.#steps = steps;
-    this.bytes = frameBytes(schedule);
-    this.picture = createPicture(device, schedule.width, schedule.height, 'decoded');
-    this.#pictureView = this.picture.createView();
-    this.#buffers = schedule.buffers.map((size, index) =>
-      device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE }),
-    );
-    const dispatches = schedule.slices.flat();
-    this.#views = this.#createViews(dispatches);
-    const passes = new Map(dispatches.map((dispatch, index) => [dispatch, this.#createPass(dispatch, index)] as const));
-    this.#slices = schedule.slices.map((slice) => slice.flatMap((dispatch) => passes.get(dispatch) ?? []));
+    try {
+      this.picture = this.#keep(createPicture(device, schedule.width, schedule.height, 'decoded'));
+      this.#pictureView = this.picture.createView();
+      this.#buffers = schedule.buffers.map((size, index) =>
+        this.#keep(device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE })),
+      );
+      const dispatches = schedule.slices.flat();
+      this.#views = this.#createViews(dispatches);
+      const passes = new Map(
+        dispatches.map((dispatch, index) => [dispatch, this.#createPass(dispatch, index)] as const),
+      );
+      this.#slices = schedule.slices.map((slice) => slice.flatMap((dispatch) => passes.get(dispatch) ?? []));
+    } catch (error) {
+      // Nobody else could free what a failed allocation leaves.
+      this.destroy();
+      throw error;
+    }
   }
 
   /** Records one slice, or all of them. */
@@ -75,9 +82,12 @@ export class Frame {
   }
 
   destroy(): void {
-    this.picture.destroy();
-    this.#views.destroy();
-    for (const buffer of this.#buffers) buffer.destroy();
+    for (const thing of this.#made) thing.destroy();
+  }
+
+  #keep<T extends GPUBuffer | GPUTexture>(thing: T): T {
+    this.#made.push(thing);
+    return thing;
   }
 
   /** The View of every dispatch, one after the other. */
@@ -87,7 +97,7 @@ export class Frame {
       words.set(viewWords(view), (index * uniformStep) / 4);
     });
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const buffer = this.#device.createBuffer({ label: 'dispatch views', size: words.byteLength, usage });
+    const buffer = this.#keep(this.#device.createBuffer({ label: 'dispatch views', size: words.byteLength, usage }));
     this.#device.queue.writeBuffer(buffer, 0, words);
     return buffer;
   }

@@ -1,9 +1,10 @@
 // A decoder's layers compiled for one device: its pipelines and weights, and a frame's resources for each picture size.
 
+import { LatentPreviewError } from '../errors';
 import { inputOf, type Layer } from '../ops/op';
-import type { Shape } from '../tensor';
+import { formatShape, type Shape } from '../tensor';
 import type { LatentView } from '../view';
-import { Frame, type Step } from './frame';
+import { Frame, frameBytes, type Step } from './frame';
 import { fuseLayers } from './fuse';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
@@ -19,8 +20,9 @@ export interface PlanOutput {
 
 const activations = { clamp: 0, sigmoid: 1, oklab: 2 } as const;
 
-// Picture sizes kept at a time; the least recently used goes first.
+// Picture sizes kept at a time, and the bytes of them all; the least recently used goes first.
 const keptSizes = 8;
+const keptBytes = 256 * 2 ** 20;
 // Of each buffer of activations: three of them, a picture of 2048², its read-back, latents and weights stay within 256 MiB.
 const largestBuffer = (200 * 2 ** 20) / 3;
 // Multiplications in one submit: a tenth of a second at a fifth of a TFLOP/s, which integrated GPUs reach.
@@ -81,7 +83,9 @@ export class Plan {
   readonly #layers: readonly Layer[];
   readonly #steps: readonly Step[];
   readonly #limits: ScheduleLimits;
-  readonly #frames = new RecentMap<Frame>(keptSizes, (frame) => frame.destroy());
+  /** Less than the limit once memory did not suffice. */
+  #bufferBytes: number;
+  readonly #frames = new RecentMap<Frame>(keptSizes, (frame) => frame.destroy(), keptBytes);
   readonly #schedules = new RecentMap<Schedule>(keptSizes, () => {});
   readonly #latentViews: ContentCache;
   readonly #maps: ContentCache;
@@ -91,6 +95,7 @@ export class Plan {
     this.#layers = layers;
     this.#steps = steps;
     this.#limits = limits;
+    this.#bufferBytes = limits.bufferBytes;
     this.#latentViews = new ContentCache(device, 'latent view', GPUBufferUsage.UNIFORM);
     this.#maps = new ContentCache(device, 'domain map', GPUBufferUsage.STORAGE);
   }
@@ -98,6 +103,42 @@ export class Plan {
   /** Into how many submits a frame of this size is best cut. @throws LatentPreviewError `gpu-limit` */
   slices(view: LatentView): number {
     return this.#schedule(shapeOf(view)).slices.length;
+  }
+
+  /** How many frames of this size one submit may hold. */
+  together(view: LatentView): number {
+    const { slices, work } = this.#schedule(shapeOf(view));
+    return slices.length > 1 ? 1 : Math.max(1, Math.floor(this.#limits.sliceWork / work));
+  }
+
+  /** Makes what a frame of this size takes, where it is not there yet, its picture too: for error scopes of its own. */
+  prepare(view: LatentView): GPUTexture {
+    return this.#frame(shapeOf(view)).picture;
+  }
+
+  /**
+   * After the device ran out of memory: frees all frames, and from now on takes buffers of half the size.
+   * @throws LatentPreviewError `gpu-limit` where nothing smaller will do; the next frame then starts at full size again
+   */
+  shrink(view: LatentView, cause: LatentPreviewError): void {
+    const shape = shapeOf(view);
+    const largest = Math.max(0, ...this.#schedule(shape).buffers);
+    this.#frames.clear();
+    this.#schedules.clear();
+    this.#bufferBytes = Math.floor(largest / 2);
+    try {
+      this.#schedule(shape);
+    } catch {
+      this.#bufferBytes = this.#limits.bufferBytes;
+    }
+    // Per-pixel layers alone take no buffer that could be smaller.
+    if (largest === 0 || this.#bufferBytes > largest / 2)
+      throw new LatentPreviewError(
+        'gpu-limit',
+        `decoder: latents ${formatShape(shape)} do not fit the GPU's free memory, not even in the smallest tiles ` +
+          `(${cause.message}); close what else uses the GPU, decode fewer pixels, or use backend 'cpu'`,
+        { cause },
+      );
   }
 
   /**
@@ -122,15 +163,17 @@ export class Plan {
   }
 
   #frame(shape: Shape): Frame {
-    return this.#frames.get(shape.join('×'), () => {
-      const { width, height } = this.#schedule(shape);
-      checkPicture(this.#device, width, height);
-      return new Frame(this.#device, this.#layers, this.#steps, this.#schedule(shape));
-    });
+    const planned = this.#schedule(shape);
+    const create = (): Frame => {
+      checkPicture(this.#device, planned.width, planned.height);
+      return new Frame(this.#device, this.#layers, this.#steps, planned);
+    };
+    return this.#frames.get(shape.join('×'), create, frameBytes(planned));
   }
 
   #schedule(shape: Shape): Schedule {
-    return this.#schedules.get(shape.join('×'), () => schedule(this.#layers, shape, this.#limits));
+    const limits = { ...this.#limits, bufferBytes: this.#bufferBytes };
+    return this.#schedules.get(shape.join('×'), () => schedule(this.#layers, shape, limits));
   }
 }
 

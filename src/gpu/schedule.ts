@@ -39,6 +39,8 @@ export interface Schedule {
   readonly height: number;
   /** Submitted one by one: each about as long as a page may be kept waiting. */
   readonly slices: readonly (readonly Dispatch[])[];
+  /** Multiplications of them all. */
+  readonly work: number;
 }
 
 export interface ScheduleLimits {
@@ -68,7 +70,8 @@ export function schedule(layers: readonly Layer[], shape: Shape, limits: Schedul
     .sort((a, b) => a.work - b.work);
   if (!best) throw tooLarge(shape, limits);
   const [, height, width] = shapes[layers.length - 1];
-  return { buffers: best.buffers.bytes, width, height, slices: slicesOf(layers, dispatchesOf(best), limits.sliceWork) };
+  const slices = slicesOf(layers, dispatchesOf(best), limits.sliceWork);
+  return { buffers: best.buffers.bytes, width, height, slices, work: best.work };
 }
 
 /** A net and where its tiles start: after layer `cut`, which everything up to runs as a whole; −1 is the latents. */
@@ -234,6 +237,6 @@ function slicesOf(layers: readonly Layer[], dispatches: readonly Dispatch[], sli
 const tooLarge = ([channels, height, width]: Shape, { bufferBytes }: ScheduleLimits): LatentPreviewError =>
   new LatentPreviewError(
     'gpu-limit',
-    `decoder: not even a band of latents (${channels}, ${height}, ${width}) fits buffers of ${bufferBytes} bytes; ` +
+    `decoder: not even the smallest tile of latents (${channels}, ${height}, ${width}) fits buffers of ${bufferBytes} bytes; ` +
       `pass a device with a higher maxStorageBufferBindingSize, or use backend 'cpu'`,
   );
