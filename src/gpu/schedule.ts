@@ -111,6 +111,8 @@ function fittingTiles(net: Net, bufferBytes: number): Tiling | undefined {
   const { layers, shape, shapes, cut } = net;
   const [, height, width] = cut < 0 ? shape : shapes[cut];
   const [down, across] = [axisOf(net, 1), axisOf(net, 2)];
+  // What runs as a whole gets no smaller by tiles after it.
+  if (shapes.slice(0, cut + 1).some((size) => bytesOf(size) > bufferBytes)) return undefined;
   const inOne = cut < 0 && layers.some(({ reach }) => !Number.isFinite(reach));
   for (let [y, x] = [1, 1]; ; ) {
     const [tileHeight, tileWidth] = [Math.ceil(height / y), Math.ceil(width / x)];
