@@ -396,7 +396,12 @@ describe('without a GPU', () => {
     ['a refused adapter', { requestAdapter: async () => Promise.reject(new Error('blocked')) }],
     [
       'a refused device',
-      { requestAdapter: async () => ({ requestDevice: async () => Promise.reject(new Error('no')) }) },
+      {
+        requestAdapter: async () => ({
+          features: new Set(),
+          requestDevice: async () => Promise.reject(new Error('no')),
+        }),
+      },
     ],
   ] as const)
     it(`${name}: auto decodes on the CPU, webgpu says gpu-unavailable`, () =>

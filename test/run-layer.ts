@@ -3,10 +3,12 @@
 import { fuseLayers } from '../src/gpu/fuse';
 import { compileKernel } from '../src/gpu/kernel';
 import { createPicture } from '../src/gpu/picture';
+import { bytesOfReal, type Precision, toReals } from '../src/gpu/precision';
 import { viewWords } from '../src/gpu/schedule';
 import { latentWords } from '../src/gpu/source';
 import { latentsFromArray } from '../src/latents';
 import type { Layer } from '../src/ops/op';
+import { widenHalves } from '../src/tensor';
 import { viewLatents } from '../src/view';
 
 /** Bytes after the output that no kernel may touch. */
@@ -33,7 +35,7 @@ function fromGroups(groups: Float32Array, [channels, height, width]: Size): Floa
 }
 
 /**
- * Planes (C, H, W) in and out. A picture is taken in 0..1, rounded to 8 bits on its way in and out.
+ * Planes (C, H, W) in and out, rounded to the precision's numbers. A picture is taken in 0..1, rounded to 8 bits on its way in and out.
  * Throws where the kernel wrote behind its output.
  */
 export async function runLayer(
@@ -42,6 +44,7 @@ export async function runLayer(
   shape: readonly number[],
   input: Float32Array,
   added?: Float32Array,
+  precision: Precision = 'float32',
 ): Promise<Float32Array> {
   const size = shape as unknown as Size;
   const outputSize = layer.outputShape(shape) as unknown as Size;
@@ -50,7 +53,10 @@ export async function runLayer(
     made.push(thing);
     return thing;
   };
-  const buffer = (data: Float32Array | Int32Array | Uint32Array | Uint8Array, usage: number): GPUBuffer => {
+  const buffer = (
+    data: Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array,
+    usage: number,
+  ): GPUBuffer => {
     const filled = keep(
       device.createBuffer({ size: Math.max(16, data.byteLength), usage: usage | GPUBufferUsage.COPY_DST }),
     );
@@ -60,8 +66,9 @@ export async function runLayer(
 
   const kernel = layer.kernel(shape, device.limits);
   const output = layer.input === 'picture' ? 'picture' : 'activations';
-  const pipeline = await compileKernel(device, { kernel, input: layer.input, output });
+  const pipeline = await compileKernel(device, { kernel, input: layer.input, output, precision });
   const entries: GPUBindGroupEntry[] = [];
+  const reals = (values: Float32Array): GPUBuffer => buffer(toReals(values, precision), GPUBufferUsage.STORAGE);
   const bind = (binding: number, resource: GPUBindingResource): number => entries.push({ binding, resource });
   if (layer.input === 'picture') bind(0, pictureFrom(device, input, size, keep).createView());
   else if (layer.input !== 'activations') {
@@ -72,16 +79,15 @@ export async function runLayer(
       ...format,
       source: { repo: 'test', licence: 'MIT' },
     });
-    const words = latentWords({ buffer: latents, offset: 0, base: 0, dtype: 'float32', view, domainMap }, 0);
+    const words = latentWords({ dtype: 'float32', view }, 0);
     bind(0, { buffer: latents });
     bind(1, { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) });
     bind(6, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
     if (kernel.takesAdded) bind(5, { buffer: buffer(new Float32Array(4), GPUBufferUsage.STORAGE) });
   } else {
-    const groups = { buffer: buffer(toGroups(input, size), GPUBufferUsage.STORAGE) };
+    const groups = { buffer: reals(toGroups(input, size)) };
     bind(0, groups);
-    if (kernel.takesAdded)
-      bind(5, added ? { buffer: buffer(toGroups(added, outputSize), GPUBufferUsage.STORAGE) } : groups);
+    if (kernel.takesAdded) bind(5, added ? { buffer: reals(toGroups(added, outputSize)) } : groups);
   }
   if (layer.input !== 'picture') {
     const [, height, width] = outputSize;
@@ -90,7 +96,7 @@ export async function runLayer(
     const words = viewWords({ width, height, ...input, ...added, pictureColumn: 0, pictureRow: 0 });
     bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
   }
-  if (kernel.weights) bind(3, { buffer: buffer(kernel.weights(), GPUBufferUsage.STORAGE) });
+  if (kernel.weights) bind(3, { buffer: reals(kernel.weights()) });
 
   const [channels, rows, columns] = outputSize;
   const encoder = device.createCommandEncoder();
@@ -126,7 +132,8 @@ export async function runLayer(
       return rgba[y * bytesPerRow + x * 4 + c]! / 255;
     });
   }
-  const bytes = Math.ceil(channels / 4) * 16 * rows * columns;
+  const count = Math.ceil(channels / 4) * 4 * rows * columns;
+  const bytes = count * bytesOfReal[precision];
   // The whole buffer is bound: only the kernel's own bounds keep it off the canary.
   const filled = new Uint8Array(bytes + canary).fill(canaryByte);
   const result = buffer(filled, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
@@ -137,7 +144,10 @@ export async function runLayer(
   const mapped = await finish(copy);
   if (new Uint8Array(mapped, bytes).some((byte) => byte !== canaryByte))
     throw new Error('the kernel wrote behind its output');
-  return fromGroups(new Float32Array(mapped, 0, bytes / 4), outputSize);
+  if (precision === 'float32') return fromGroups(new Float32Array(mapped, 0, count), outputSize);
+  const widened = new Float32Array(count);
+  widenHalves(new Uint16Array(mapped, 0, count), 'float16', widened);
+  return fromGroups(widened, outputSize);
 }
 
 function pictureFrom(
@@ -155,19 +165,20 @@ function pictureFrom(
   return texture;
 }
 
-/** A decoder's layers, fused as a plan does, one by one on the GPU, float32 planes between them: (C, H, W) in, the last layer's planes out. */
+/** A decoder's layers, fused as a plan does, one by one on the GPU, planes between them: (C, H, W) in, the last's out. */
 export async function runLayersOnGpu(
   device: GPUDevice,
   decoderLayers: readonly Layer[],
   shape: readonly number[],
   input: Float32Array,
+  precision: Precision = 'float32',
 ): Promise<Float32Array> {
   const layers = fuseLayers(decoderLayers);
   const done: { planes: Float32Array; shape: readonly number[] }[] = [];
   for (const [index, layer] of layers.entries()) {
     const source = done[index - (layer.from ?? 1)] ?? { planes: input, shape };
     const added = layer.add === undefined ? undefined : done[index - layer.add]!.planes;
-    const planes = await runLayer(device, layer, source.shape, source.planes, added);
+    const planes = await runLayer(device, layer, source.shape, source.planes, added, precision);
     done.push({ planes, shape: layer.outputShape(source.shape) });
   }
   return done.at(-1)!.planes;

@@ -166,6 +166,21 @@ describe('memory', () => {
     expect(planned.slices.flat().length).toBeGreaterThan(8);
     expectInside(vaeApprox(), shape, planned);
   });
+  it('half floats take half of it, and fewer tiles', () => {
+    const [small, large] = [
+      [4, 16, 24],
+      [4, 256, 256],
+    ];
+    const halves = { ...limits, elementBytes: 2 };
+    const floats = schedule(taesd(), small!, limits).buffers;
+    expect(schedule(taesd(), small!, halves).buffers).toEqual(floats.map((bytes) => bytes / 2));
+    const tiles = (of: typeof halves): number =>
+      schedule(taesd(), large!, of)
+        .slices.flat()
+        .filter(({ output }) => output === 'picture').length;
+    expect(tiles(halves)).toBeGreaterThan(1);
+    expect(tiles(halves)).toBeLessThan(tiles({ ...limits, elementBytes: 4 }));
+  });
   it('no dispatch reads the buffer it writes', () => {
     for (const { input, added, output } of schedule(taesd(true), [4, 200, 200], limits).slices.flat()) {
       expect(input).not.toBe(output);

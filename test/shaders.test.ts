@@ -4,11 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { joinShader, locate } from '../src/gpu/shaders';
 import { createPreviewer, LatentPreviewError } from '../src/index';
-import { conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
+import { conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
 import { describeGpu, withDevice } from './setup/gpu';
 
 const folder = new URL('../shaders/', import.meta.url);
-const ops = [conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack];
+const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack];
 
 it('has one file per op, and no other', () =>
   expect(
@@ -20,8 +20,12 @@ it('has one file per op, and no other', () =>
 it.each([...ops, { name: 'conv2d', input: 'unpacked' as const }])(
   'finds every line of $name again',
   ({ name, input }) => {
-    for (const output of ['activations', 'picture'] as const) {
-      const source = joinShader(name, input, output);
+    for (const [output, precision] of [
+      ['activations', 'float32'],
+      ['picture', 'float32'],
+      ['activations', 'float16'],
+    ] as const) {
+      const source = joinShader(name, input, output, precision);
       const lines = source.code.split('\n');
       for (const { name: file, firstLine } of source.files) {
         const original = readFileSync(new URL(file, folder), 'utf8').split('\n');

@@ -6,6 +6,7 @@ import { LatentPreviewError } from '../errors';
 import type { Layer } from '../ops/op';
 import type { LatentView } from '../view';
 import { compilePlan, type Plan, type PlanOutput } from './plan';
+import { choosePrecision, type Precision } from './precision';
 import { type OutputSize, Resizer } from './resizer';
 import type { ScheduleLimits } from './schedule';
 import { isOutOfMemory, type Scoped, scoped } from './scopes';
@@ -13,6 +14,8 @@ import type { LatentSource } from './source';
 import type { FrameData } from './upload';
 
 export interface GpuDecoder {
+  /** Of activations and weights. */
+  readonly precision: Precision;
   /**
    * Puts CPU latents into this decoder's upload buffer. The same object again is not written again while it lies there.
    */
@@ -52,17 +55,22 @@ export interface Job {
   readonly alone?: boolean;
 }
 
-/**
- * @param limits smaller buffers and slices than the device asks for, for tests
- * @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`
- */
+/** The limits are for tests: smaller buffers and slices than the device asks for. */
+export interface GpuDecoderOptions extends Partial<ScheduleLimits> {
+  /** Default float32; `auto` takes float16 where the device has it and is not a software one. */
+  readonly precision?: 'auto' | Precision;
+  readonly software?: boolean;
+}
+
+/** @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`, `gpu-unavailable` (float16 on a device without it) */
 export async function createGpuDecoder(
   device: GPUDevice,
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
-  limits: Partial<ScheduleLimits> = {},
+  { precision = 'float32', software = false, ...limits }: GpuDecoderOptions = {},
 ): Promise<GpuDecoder> {
+  const chosen = choosePrecision(precision, device, software);
   const lost = device.lost.then(({ message }) => {
     throw new LatentPreviewError(
       'gpu-lost',
@@ -70,7 +78,7 @@ export async function createGpuDecoder(
     );
   });
   lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
-  const plan = await Promise.race([compilePlan(device, channels, layers, output, limits), lost]);
+  const plan = await Promise.race([compilePlan(device, channels, layers, output, chosen, limits), lost]);
   return new DeviceDecoder(device, plan, lost);
 }
 
@@ -78,6 +86,7 @@ export async function createGpuDecoder(
 const readBytes = 16 * 2 ** 20;
 
 class DeviceDecoder implements GpuDecoder {
+  readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #plan: Plan;
   readonly #lost: Promise<never>;
@@ -93,6 +102,7 @@ class DeviceDecoder implements GpuDecoder {
   constructor(device: GPUDevice, plan: Plan, lost: Promise<never>) {
     this.#device = device;
     this.#plan = plan;
+    this.precision = plan.precision;
     this.#lost = lost;
     this.#resizer = new Resizer(device);
   }

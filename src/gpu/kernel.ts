@@ -2,6 +2,7 @@
 
 import { LatentPreviewError } from '../errors';
 import type { Kernel, OpInput } from '../ops/op';
+import type { Precision } from './precision';
 import { joinShader, type KernelOutput, locate } from './shaders';
 
 /** What a pipeline is made from; the dispatch size is not part of it. */
@@ -9,6 +10,8 @@ export interface KernelSpec {
   readonly kernel: Pick<Kernel, 'shader' | 'constants'>;
   readonly input: OpInput;
   readonly output: KernelOutput;
+  /** Of activations and weights; default float32. */
+  readonly precision?: Precision;
 }
 
 interface DeviceCache {
@@ -29,7 +32,11 @@ function cacheOf(device: GPUDevice): DeviceCache {
   return cache;
 }
 
-const labelOf = ({ kernel, input, output }: KernelSpec): string => `${kernel.shader} ${input}→${output}`;
+const labelOf = ({ kernel, input, output, precision }: KernelSpec): string =>
+  `${kernel.shader} ${input}→${output}${precision === 'float16' ? ' float16' : ''}`;
+
+const sourceOf = ({ kernel, input, output, precision }: KernelSpec): ReturnType<typeof joinShader> =>
+  joinShader(kernel.shader, input, output, precision);
 
 function keyOf(spec: KernelSpec): string {
   return `${labelOf(spec)} ${JSON.stringify(Object.entries(spec.kernel.constants).sort())}`;
@@ -40,7 +47,7 @@ function moduleOf(device: GPUDevice, spec: KernelSpec): GPUShaderModule {
   const label = labelOf(spec);
   let module = modules.get(label);
   if (!module) {
-    module = device.createShaderModule({ label, code: joinShader(spec.kernel.shader, spec.input, spec.output).code });
+    module = device.createShaderModule({ label, code: sourceOf(spec).code });
     modules.set(label, module);
   }
   return module;
@@ -95,7 +102,7 @@ export function pipelineOf(device: GPUDevice, spec: KernelSpec): GPUComputePipel
 }
 
 async function compilerMessages(device: GPUDevice, spec: KernelSpec, cause: unknown): Promise<string> {
-  const source = joinShader(spec.kernel.shader, spec.input, spec.output);
+  const source = sourceOf(spec);
   const info = await moduleOf(device, spec).getCompilationInfo();
   const messages = info.messages.map(
     ({ type, lineNum, message }) => `${type} at ${locate(lineNum, source)}: ${message.trim()}`,

@@ -9,6 +9,7 @@ import { fuseLayers } from './fuse';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
 import { checkPicture } from './picture';
+import { bytesOfReal, fitsHalves, type Precision, toReals } from './precision';
 import { type Schedule, type ScheduleLimits, schedule } from './schedule';
 import { bindingRange, type LatentSource, latentWords } from './source';
 
@@ -28,25 +29,35 @@ const largestBuffer = (200 * 2 ** 20) / 3;
 // Multiplications in one submit: a tenth of a second at a fifth of a TFLOP/s, which integrated GPUs reach.
 const sliceWork = 10e9;
 
-/** @throws LatentPreviewError `shader`, `gpu-limit` */
+/**
+ * @param wanted half floats give way to float32 where a layer has no kernel for them or a weight does not fit them
+ * @throws LatentPreviewError `shader`, `gpu-limit`
+ */
 export async function compilePlan(
   device: GPUDevice,
   channels: number,
   decoderLayers: readonly Layer[],
   output: PlanOutput,
+  wanted: Precision,
   limits: Partial<ScheduleLimits> = {},
 ): Promise<Plan> {
   const layers = fuseLayers(decoderLayers);
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
   const shapes: (readonly number[])[] = [];
-  const steps = layers.map(async (layer, index): Promise<Step> => {
-    const last = index === layers.length - 1;
+  const kernels = layers.map((layer, index) => {
     const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
     const kernel = layer.kernel(input, device.limits);
+    return { kernel, weights: kernel.weights?.() };
+  });
+  const halves = kernels.every(({ kernel, weights }) => kernel.takesHalves && (!weights || fitsHalves(weights)));
+  const precision = halves ? wanted : 'float32';
+  const steps = kernels.map(async ({ kernel, weights: values }, index): Promise<Step> => {
+    const last = index === layers.length - 1;
     const spec: KernelSpec = {
-      input: layer.input,
+      input: layers[index].input,
       output: last ? 'picture' : 'activations',
+      precision,
       kernel: {
         shader: kernel.shader,
         constants: {
@@ -63,11 +74,11 @@ export async function compilePlan(
       },
     };
     const pipeline = await compileKernel(device, spec);
-    const packed = kernel.weights?.() as Float32Array<ArrayBuffer> | undefined;
     const takesAdded = kernel.takesAdded ?? false;
-    if (!packed) return { pipeline, weights: undefined, takesAdded };
+    if (!values) return { pipeline, weights: undefined, takesAdded };
+    const packed = toReals(values, precision) as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     const weights = device.createBuffer({
-      label: `${layer.name} ${index} weights`,
+      label: `${layers[index].name} ${index} weights`,
       size: Math.max(16, packed.byteLength),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
     });
@@ -75,10 +86,18 @@ export async function compilePlan(
     return { pipeline, weights, takesAdded };
   });
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-  return new Plan(device, layers, await Promise.all(steps), { bufferBytes, sliceWork, ...limits });
+  const elementBytes = bytesOfReal[precision];
+  return new Plan(device, layers, await Promise.all(steps), precision, {
+    bufferBytes,
+    sliceWork,
+    elementBytes,
+    ...limits,
+  });
 }
 
 export class Plan {
+  /** Of activations and weights. */
+  readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
   readonly #steps: readonly Step[];
@@ -90,7 +109,14 @@ export class Plan {
   readonly #latentViews: ContentCache;
   readonly #maps: ContentCache;
 
-  constructor(device: GPUDevice, layers: readonly Layer[], steps: readonly Step[], limits: ScheduleLimits) {
+  constructor(
+    device: GPUDevice,
+    layers: readonly Layer[],
+    steps: readonly Step[],
+    precision: Precision,
+    limits: ScheduleLimits,
+  ) {
+    this.precision = precision;
     this.#device = device;
     this.#layers = layers;
     this.#steps = steps;

@@ -48,6 +48,8 @@ export interface ScheduleLimits {
   readonly bufferBytes: number;
   /** Multiplications and additions in one slice. */
   readonly sliceWork: number;
+  /** Of one activation; default 4. */
+  readonly elementBytes?: number;
 }
 
 /** The words of View. */
@@ -66,7 +68,10 @@ export function schedule(layers: readonly Layer[], shape: Shape, limits: Schedul
   for (const [index, layer] of layers.entries())
     shapes[index] = layer.outputShape(shapes[inputOf(layers, index)] ?? shape);
   const [best] = cutsOf(layers)
-    .flatMap((cut) => fittingTiles({ layers, shape, shapes, cut }, limits.bufferBytes) ?? [])
+    .flatMap(
+      (cut) =>
+        fittingTiles({ layers, shape, shapes, cut, elementBytes: limits.elementBytes ?? 4 }, limits.bufferBytes) ?? [],
+    )
     .sort((a, b) => a.work - b.work);
   if (!best) throw tooLarge(shape, limits);
   const [, height, width] = shapes[layers.length - 1];
@@ -81,6 +86,7 @@ interface Net {
   /** Of the layers' outputs, (C, H, W). */
   readonly shapes: readonly Shape[];
   readonly cut: number;
+  readonly elementBytes: number;
 }
 
 interface Tiling extends Net {
@@ -112,7 +118,7 @@ function fittingTiles(net: Net, bufferBytes: number): Tiling | undefined {
   const [, height, width] = cut < 0 ? shape : shapes[cut];
   const [down, across] = [axisOf(net, 1), axisOf(net, 2)];
   // What runs as a whole gets no smaller by tiles after it.
-  if (shapes.slice(0, cut + 1).some((size) => bytesOf(size) > bufferBytes)) return undefined;
+  if (shapes.slice(0, cut + 1).some((size) => bytesOf(size, net.elementBytes) > bufferBytes)) return undefined;
   const inOne = cut < 0 && layers.some(({ reach }) => !Number.isFinite(reach));
   for (let [y, x] = [1, 1]; ; ) {
     const [tileHeight, tileWidth] = [Math.ceil(height / y), Math.ceil(width / x)];
@@ -133,14 +139,19 @@ const axisOf = ({ layers, shape, shapes, cut }: Net, k: 1 | 2): Axis => ({
   sizes: shapes.map((size) => size[k]),
 });
 
-const bytesOf = ([channels, height, width]: Shape): number => Math.ceil(channels / 4) * 16 * height * width;
+const bytesOf = ([channels, height, width]: Shape, elementBytes: number): number =>
+  Math.ceil(channels / 4) * 4 * elementBytes * height * width;
 
 /** The most bytes that each layer's output takes in any dispatch. */
-function largest({ layers, shapes, cut }: Net, rows: readonly AxisTile[], columns: readonly AxisTile[]): number[] {
+function largest(
+  { layers, shapes, cut, elementBytes }: Net,
+  rows: readonly AxisTile[],
+  columns: readonly AxisTile[],
+): number[] {
   const most = (tiles: readonly AxisTile[], index: number): number =>
     Math.max(...tiles.map(({ computed }) => lengthOf(computed[index])));
   return layers.map((_, index) =>
-    bytesOf(index <= cut ? shapes[index] : [shapes[index][0], most(rows, index), most(columns, index)]),
+    bytesOf(index <= cut ? shapes[index] : [shapes[index][0], most(rows, index), most(columns, index)], elementBytes),
   );
 }
 

@@ -2,10 +2,13 @@
 
 import conv2d from '../../shaders/conv2d.wgsl?raw';
 import groupNorm from '../../shaders/group-norm.wgsl?raw';
+import latentMap from '../../shaders/latent-map.wgsl?raw';
 import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
 import activationsOutput from '../../shaders/lib/activations-output.wgsl?raw';
 import latentsInput from '../../shaders/lib/latents.wgsl?raw';
 import pictureOutput from '../../shaders/lib/picture-output.wgsl?raw';
+import realFloat16 from '../../shaders/lib/real-f16.wgsl?raw';
+import realFloat32 from '../../shaders/lib/real-f32.wgsl?raw';
 import unpacked from '../../shaders/lib/unpacked.wgsl?raw';
 import view from '../../shaders/lib/view.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
@@ -16,10 +19,12 @@ import smooth from '../../shaders/smooth.wgsl?raw';
 import unpack from '../../shaders/unpack.wgsl?raw';
 import { LatentPreviewError } from '../errors';
 import type { OpInput } from '../ops/op';
+import type { Precision } from './precision';
 
 const kernels: Readonly<Record<string, string>> = {
   conv2d,
   'group-norm': groupNorm,
+  'latent-map': latentMap,
   linear,
   mlp,
   polynomial,
@@ -47,18 +52,29 @@ const outputs = {
 
 export type KernelOutput = keyof typeof outputs;
 
+// Before everything else: what enables a feature must.
+const reals: Readonly<Record<Precision, readonly [string, string]>> = {
+  float32: ['lib/real-f32.wgsl', realFloat32],
+  float16: ['lib/real-f16.wgsl', realFloat16],
+};
+
 interface Source {
   readonly code: string;
   /** The files in the order they were joined, each with its first line in `code` (from 1). */
   readonly files: readonly { readonly name: string; readonly firstLine: number }[];
 }
 
-/** A kernel's file with the library files its input and output need. WGSL does not mind the order. */
-export function joinShader(name: string, input: OpInput, output: KernelOutput): Source {
+/** A kernel's file with the library files its input, output and precision need. */
+export function joinShader(
+  name: string,
+  input: OpInput,
+  output: KernelOutput,
+  precision: Precision = 'float32',
+): Source {
   const kernel = kernels[name];
   if (kernel === undefined) throw new LatentPreviewError('shader', `shader: there is no ${name}.wgsl`);
   // A picture in means a picture out, and the kernel writes it itself.
-  const library = input === 'picture' ? [] : [...inputs[input], ...outputs[output]];
+  const library: readonly Part[] = input === 'picture' ? [] : [reals[precision], ...inputs[input], ...outputs[output]];
   const parts: readonly Part[] = [...library, [`${name}.wgsl`, kernel]];
   let line = 1;
   const files = parts.map(([file, text]) => {

@@ -21,8 +21,10 @@ export interface LatentSource {
 const dtypeCodes = { float32: 0, float16: 1, bfloat16: 2 } as const;
 
 /** The words of shaders/lib/latents.wgsl's LatentView, in its order. */
-export function latentWords({ view, dtype }: LatentSource, base: number): Uint32Array<ArrayBuffer> {
-  const { patch, strides } = view;
+export function latentWords(
+  { view: { patch, strides }, dtype }: Pick<LatentSource, 'view' | 'dtype'>,
+  base: number,
+): Uint32Array<ArrayBuffer> {
   return Uint32Array.of(
     ...[base, strides.channel, strides.row, strides.column, strides.patchRow, strides.patchColumn],
     ...[patch, dtypeCodes[dtype]],

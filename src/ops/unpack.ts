@@ -33,7 +33,12 @@ export const unpack: Op<UnpackParams> = {
 
   kernel([, height, width], params) {
     const { constants, workgroups } = pixelGrid(width, height);
-    return { shader: 'unpack', constants: { ...constants, ...unpackedConstants(params) }, workgroups };
+    return {
+      shader: 'unpack',
+      constants: { ...constants, ...unpackedConstants(params) },
+      workgroups,
+      takesHalves: true,
+    };
   },
 };
 
