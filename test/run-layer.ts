@@ -1,9 +1,11 @@
 // Runs one layer alone on a device: the kernel as the plan builds it, its inputs from memory, its output read back.
 
+import { fuseLayers } from '../src/gpu/fuse';
 import { compileKernel } from '../src/gpu/kernel';
-import { createPicture } from '../src/gpu/plan';
+import { createPicture } from '../src/gpu/picture';
 import { bytesOfReal, type Precision, toReals } from '../src/gpu/precision';
-import { viewWords } from '../src/gpu/source';
+import { viewWords } from '../src/gpu/schedule';
+import { latentWords } from '../src/gpu/source';
 import { latentsFromArray } from '../src/latents';
 import type { Layer } from '../src/ops/op';
 import { widenHalves } from '../src/tensor';
@@ -51,7 +53,10 @@ export async function runLayer(
     made.push(thing);
     return thing;
   };
-  const buffer = (data: Float32Array | Uint32Array | Uint16Array | Uint8Array, usage: number): GPUBuffer => {
+  const buffer = (
+    data: Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array,
+    usage: number,
+  ): GPUBuffer => {
     const filled = keep(
       device.createBuffer({ size: Math.max(16, data.byteLength), usage: usage | GPUBufferUsage.COPY_DST }),
     );
@@ -66,7 +71,7 @@ export async function runLayer(
   const reals = (values: Float32Array): GPUBuffer => buffer(toReals(values, precision), GPUBufferUsage.STORAGE);
   const bind = (binding: number, resource: GPUBindingResource): number => entries.push({ binding, resource });
   if (layer.input === 'picture') bind(0, pictureFrom(device, input, size, keep).createView());
-  else if (layer.input === 'latents') {
+  else if (layer.input !== 'activations') {
     const latents = buffer(input, GPUBufferUsage.STORAGE);
     const domainMap = new Float32Array(size[0] * 2).map((_, k) => 1 - (k % 2));
     const format = { id: 'test', name: 'Test', base: 'test', channels: size[0], dims: 2, spatialDownscale: 8 } as const;
@@ -74,18 +79,22 @@ export async function runLayer(
       ...format,
       source: { repo: 'test', licence: 'MIT' },
     });
-    const words = viewWords({ dtype: 'float32', view }, 0, { width: outputSize[2], height: outputSize[1] });
+    const words = latentWords({ dtype: 'float32', view }, 0);
     bind(0, { buffer: latents });
     bind(1, { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) });
-    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
+    bind(6, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
+    if (kernel.takesAdded) bind(5, { buffer: buffer(new Float32Array(4), GPUBufferUsage.STORAGE) });
   } else {
-    const [, height, width] = outputSize;
-    const plane = size[1] * size[2];
-    const words = Uint32Array.of(width, height, width * height, size[2], size[1], plane, 0, 0, height, 0);
     const groups = { buffer: reals(toGroups(input, size)) };
     bind(0, groups);
-    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
     if (kernel.takesAdded) bind(5, added ? { buffer: reals(toGroups(added, outputSize)) } : groups);
+  }
+  if (layer.input !== 'picture') {
+    const [, height, width] = outputSize;
+    const input = { inputWidth: size[2], inputHeight: size[1], inputColumn: 0, inputRow: 0 };
+    const added = { addedWidth: width, addedPlane: width * height, addedOffset: 0 };
+    const words = viewWords({ width, height, ...input, ...added, pictureColumn: 0, pictureRow: 0 });
+    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
   }
   if (kernel.weights) bind(3, { buffer: reals(kernel.weights()) });
 
@@ -156,14 +165,15 @@ function pictureFrom(
   return texture;
 }
 
-/** A decoder's layers one by one on the GPU, planes between them: (C, H, W) in, the last layer's planes out. */
+/** A decoder's layers, fused as a plan does, one by one on the GPU, planes between them: (C, H, W) in, the last's out. */
 export async function runLayersOnGpu(
   device: GPUDevice,
-  layers: readonly Layer[],
+  decoderLayers: readonly Layer[],
   shape: readonly number[],
   input: Float32Array,
   precision: Precision = 'float32',
 ): Promise<Float32Array> {
+  const layers = fuseLayers(decoderLayers);
   const done: { planes: Float32Array; shape: readonly number[] }[] = [];
   for (const [index, layer] of layers.entries()) {
     const source = done[index - (layer.from ?? 1)] ?? { planes: input, shape };

@@ -17,23 +17,26 @@ it('has one file per op, and no other', () =>
       .sort(),
   ).toEqual(ops.map(({ name }) => `${name}.wgsl`).sort()));
 
-it.each(ops)('finds every line of $name again', ({ name, input }) => {
-  for (const [output, precision] of [
-    ['activations', 'float32'],
-    ['picture', 'float32'],
-    ['activations', 'float16'],
-  ] as const) {
-    const source = joinShader(name, input, output, precision);
-    const lines = source.code.split('\n');
-    for (const { name: file, firstLine } of source.files) {
-      const original = readFileSync(new URL(file, folder), 'utf8').split('\n');
-      original.forEach((text, index) => {
-        expect(lines[firstLine - 1 + index]).toBe(text);
-        expect(locate(firstLine + index, source)).toBe(`${file}:${index + 1}`);
-      });
+it.each([...ops, { name: 'conv2d', input: 'unpacked' as const }])(
+  'finds every line of $name again',
+  ({ name, input }) => {
+    for (const [output, precision] of [
+      ['activations', 'float32'],
+      ['picture', 'float32'],
+      ['activations', 'float16'],
+    ] as const) {
+      const source = joinShader(name, input, output, precision);
+      const lines = source.code.split('\n');
+      for (const { name: file, firstLine } of source.files) {
+        const original = readFileSync(new URL(file, folder), 'utf8').split('\n');
+        original.forEach((text, index) => {
+          expect(lines[firstLine - 1 + index]).toBe(text);
+          expect(locate(firstLine + index, source)).toBe(`${file}:${index + 1}`);
+        });
+      }
     }
-  }
-});
+  },
+);
 
 describeGpu('compiler messages', () => {
   it('name the .wgsl file and line', () =>

@@ -9,6 +9,8 @@ import latentsInput from '../../shaders/lib/latents.wgsl?raw';
 import pictureOutput from '../../shaders/lib/picture-output.wgsl?raw';
 import realFloat16 from '../../shaders/lib/real-f16.wgsl?raw';
 import realFloat32 from '../../shaders/lib/real-f32.wgsl?raw';
+import unpacked from '../../shaders/lib/unpacked.wgsl?raw';
+import view from '../../shaders/lib/view.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
 import mlp from '../../shaders/mlp.wgsl?raw';
 import polynomial from '../../shaders/polynomial.wgsl?raw';
@@ -31,9 +33,15 @@ const kernels: Readonly<Record<string, string>> = {
   unpack,
 };
 
-const inputs: Readonly<Record<OpInput, readonly [string, string][]>> = {
-  latents: [['lib/latents.wgsl', latentsInput]],
-  activations: [['lib/activations-input.wgsl', activationsInput]],
+type Part = readonly [name: string, text: string];
+
+const viewPart: Part = ['lib/view.wgsl', view];
+const latentsPart: Part = ['lib/latents.wgsl', latentsInput];
+
+const inputs: Readonly<Record<OpInput, readonly Part[]>> = {
+  latents: [viewPart, latentsPart],
+  unpacked: [viewPart, latentsPart, ['lib/unpacked.wgsl', unpacked]],
+  activations: [viewPart, ['lib/activations-input.wgsl', activationsInput]],
   picture: [],
 };
 
@@ -66,8 +74,8 @@ export function joinShader(
   const kernel = kernels[name];
   if (kernel === undefined) throw new LatentPreviewError('shader', `shader: there is no ${name}.wgsl`);
   // A picture in means a picture out, and the kernel writes it itself.
-  const library = input === 'picture' ? [] : [reals[precision], ...inputs[input], ...outputs[output]];
-  const parts: readonly (readonly [string, string])[] = [...library, [`${name}.wgsl`, kernel]];
+  const library: readonly Part[] = input === 'picture' ? [] : [reals[precision], ...inputs[input], ...outputs[output]];
+  const parts: readonly Part[] = [...library, [`${name}.wgsl`, kernel]];
   let line = 1;
   const files = parts.map(([file, text]) => {
     const firstLine = line;
