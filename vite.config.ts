@@ -1,22 +1,46 @@
 // Two things are built: the library (`vite build`) and the demo page (`vite build --mode demo`; `vite` serves it).
 
 import { join } from 'node:path';
-import { defineConfig, type UserConfig } from 'vite';
+import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
 import { alias, entries } from './scripts/entries.mjs';
 import { root } from './scripts/setup.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
 
+/** The command `latent-preview`: built beside the library, and no entry that a page imports. */
+const commandFolder = normalizePath(join(root, 'src', 'cli'));
+
+/**
+ * The command imports the built core entry as any user does. Were it bundled with it, what both need would move out of
+ * dist/index.js, and every page that imports the core from a server would fetch one file more, in turn.
+ */
+const commandUsesCore: Plugin = {
+  name: 'command-uses-core',
+  enforce: 'pre',
+  resolveId: (source, importer) =>
+    source === '../index' && importer?.startsWith(commandFolder) ? { id: './index.js', external: true } : null,
+};
+
 const library: UserConfig = {
   publicDir: false,
-  plugins: [wgsl()],
+  plugins: [wgsl(), commandUsesCore],
   build: {
     target: 'es2022',
     minify: false,
     sourcemap: true,
     // What is bundled keeps its notices.
     license: { fileName: 'THIRD-PARTY-LICENSES.md' },
-    lib: { entry: Object.fromEntries(entries.map(({ place, source }) => [place, source])), formats: ['es'] },
-    rolldownOptions: { output: { chunkFileNames: 'shared/[name]-[hash].js' } },
+    lib: {
+      entry: {
+        ...Object.fromEntries(entries.map(({ place, source }) => [place, source])),
+        cli: join(commandFolder, 'index.ts'),
+      },
+      formats: ['es'],
+    },
+    rolldownOptions: {
+      // Node's own, and the package that brings WebGPU to Node where somebody installed it: for the command alone.
+      external: [/^node:/, 'webgpu'],
+      output: { chunkFileNames: 'shared/[name]-[hash].js' },
+    },
   },
 };
 

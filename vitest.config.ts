@@ -1,4 +1,5 @@
-// `unit`: everything that runs in Node, kernels on Dawn included. `package`: the packed tarball; needs `npm run build`.
+// `unit`: everything that runs in Node, kernels on Dawn included. `package`: what is built, the
+// packed tarball and the command; needs `npm run build`.
 
 import { defineConfig } from 'vitest/config';
 import { alias } from './scripts/entries.mjs';
@@ -18,11 +19,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package.test.ts'],
+          exclude: ['test/package.test.ts', 'test/cli/**'],
           setupFiles: ['test/setup/gpu.ts'],
         },
       },
-      { extends: true, test: { name: 'package', include: ['test/package.test.ts'], testTimeout: 180_000 } },
+      {
+        extends: true,
+        test: { name: 'package', include: ['test/package.test.ts', 'test/cli/*.test.ts'], testTimeout: 180_000 },
+      },
     ],
   },
 });

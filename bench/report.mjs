@@ -92,50 +92,85 @@ const adapterText = (adapter) => {
   return `${name}${adapter.isFallbackAdapter ? ' – **a software adapter: it computes on the processor**' : ''}`;
 };
 
-export function browserReport({ date, command, before, after, chromium, adapter, peak, loads, weights, rows }) {
+export function browserReport({ date, command, before, after, browser, adapter, peak, loads, weights, rows, alone }) {
   const software = adapter?.isFallbackAdapter;
-  const sections = Object.entries(taskTitles).flatMap(([task, title]) => {
-    const own = rows.filter((row) => row.task === task);
-    if (own.length === 0) return [];
-    const sizes = [...new Set(own.map(({ size }) => size))];
-    return [
-      `## ${title}`,
-      ...sizes.map((size) =>
-        taskTable(
-          task,
-          size,
-          own.filter((row) => row.size === size),
-          { peak, loads },
-        ),
-      ),
-      ...ratios(own),
-    ];
-  });
   return `${[
     '# Results of `npm run bench`',
     [
       `- Date: ${date}; command: \`${command.join(' ')}\``,
       ...machineLines(before),
       `- Load average (1 minute): ${before.load.toFixed(1)} at the start, ${after.load.toFixed(1)} at the end`,
-      `- Browser: Chromium ${chromium}, headless`,
+      `- Browser: ${browser}, headless`,
       `- WebGPU adapter: ${adapterText(adapter)}`,
-      ...(peak
-        ? [
-            `- The adapter at its best, measured in the same run: ${number(peak.gflops)} GFLOP/s (f32 FMA in registers), ` +
-              `${number(peak.gigabytesPerSecond)} GB/s (copy, read + write)`,
-          ]
-        : []),
+      ...peakLines(peak),
       `- Weights: ${weights}`,
     ].join('\n'),
     software
       ? 'What WebGPU does here says how well kernels suit a software adapter, not a GPU: the ratios between WebGPU rows are ' +
         'no speed-ups on GPUs.'
       : undefined,
-    ...sections,
+    ...taskSections(rows, { peak, loads }),
+    ...aloneSections(alone),
     notes,
   ]
     .filter(Boolean)
     .join('\n\n')}\n`;
+}
+
+/** What only a browser of its own tells. */
+function aloneSections(rows) {
+  if (rows.length === 0) return [];
+  const header = [
+    'contender',
+    'cold start ms',
+    'steady ms: median (min..max)',
+    'processor ms per decode',
+    '× ours on WebGPU',
+    'eff-GFLOP per processor second',
+    'memory over the idle page, MiB',
+  ];
+  const tables = [...new Set(rows.map(({ size }) => size))].map((size) => {
+    const here = rows.filter((row) => row.size === size);
+    const yardstick = here.find(({ name }) => name === 'latent-preview WebGPU')?.processor;
+    const body = here.map((row) => {
+      const text = row.skipped ?? (row.failure && `failed: ${row.failure.slice(0, 160)}`);
+      if (text) return [row.name, text, ...Array(header.length - 2).fill('')];
+      return [
+        row.name,
+        number(row.cold),
+        steady(row.steady),
+        number(row.processor),
+        yardstick ? number(row.processor / yardstick) : '–',
+        number(row.flops / row.processor / 1e6),
+        Math.round(row.memory / 2 ** 20),
+      ];
+    });
+    return `### ${size}×${size} latents\n\n${table(header, body)}`;
+  });
+  return ['## TAESD decoder: each contender alone in a fresh browser', ...tables];
+}
+
+const peakLines = (peak) =>
+  peak
+    ? [
+        `- The adapter at its best, measured in the same run: ${number(peak.gflops)} GFLOP/s (f32 FMA in registers), ` +
+          `${number(peak.gigabytesPerSecond)} GB/s (copy, read + write)`,
+      ]
+    : [];
+
+function taskSections(rows, context) {
+  return Object.entries(taskTitles).flatMap(([task, title]) => {
+    const own = rows.filter((row) => row.task === task);
+    if (own.length === 0) return [];
+    const at = (size) =>
+      taskTable(
+        task,
+        size,
+        own.filter((row) => row.size === size),
+        context,
+      );
+    return [`## ${title}`, ...[...new Set(own.map(({ size }) => size))].map(at), ...ratios(own)];
+  });
 }
 
 /** How many times the peers' WebGPU takes of ours on WebGPU, which the tables do not answer at a glance. */
@@ -164,20 +199,14 @@ const notes = `## How to read this
 - eff-GFLOP/s counts the operations of direct convolutions, so clever algorithms may exceed what they execute.
 - Errors are against onnxruntime-web (WASM, 1 thread, a session of its own) for TAESD and a loop in doubles for the map: a
   number is the largest difference of floats in 0..1, "steps" that of bytes.
-- Memory is what a contender asked for: its WebAssembly memories and, at most at a time since it was last called, its GPU
-  buffers and textures. JavaScript's own heap and the browser's processes are not in it: in one page they cannot be told
-  apart.`;
+- Memory in the tables of one page is what a contender asked for: its WebAssembly memories and, at most at a time since it
+  was last called, its GPU buffers and textures.
+- Alone: the browser starts anew for each. Cold start is from nothing loaded to the first picture: library, set-up, pipelines,
+  decode. Processor time is of all of the browser's processes, user and system, and moves less than the clock when others use
+  the machine. Memory is the most that all of its processes held (PSS, looked at every 150 ms) over what they held with the
+  page idle.`;
 
-export function nodeReport({ date, command, before, adapter, features, weights, rows }) {
-  const body = rows.map(({ name, size, flops, setUp, first, times, dispatches }) => [
-    name,
-    `${size}×${size}`,
-    number(setUp),
-    number(first),
-    steady(times),
-    number(flops / median(times) / 1e6),
-    dispatches,
-  ]);
+export function nodeReport({ date, command, before, adapter, peak, weights, rows, torch }) {
   return `${[
     '# Results of `npm run bench -- --node`',
     [
@@ -185,14 +214,31 @@ export function nodeReport({ date, command, before, adapter, features, weights, 
       ...machineLines(before),
       `- Node ${before.node}; load average (1 minute) at the end: ${before.load.toFixed(1)}`,
       `- Adapter (Dawn): ${adapterText(adapter)}`,
-      `- Features asked for: ${features.join(', ') || 'none'}`,
+      ...peakLines(peak),
       `- Weights: ${weights}`,
     ].join('\n'),
-    table(
-      ['TAESD', 'latents', 'set-up ms', 'first ms', 'steady ms: median (min..max)', 'eff-GFLOP/s', 'dispatches'],
-      body,
-    ),
-    'GPU rows end at `queue.onSubmittedWorkDone()` with the picture on the GPU; read-back rows end with bytes in CPU memory. Set-up ' +
-      'is `createPreviewer`, once for all sizes.',
+    ...taskSections(rows, { peak }),
+    ...torchSections(torch),
+    nodeNotes,
   ].join('\n\n')}\n`;
 }
+
+function torchSections(torch) {
+  if (!torch) return [];
+  const body = torch.rows.map(({ name, size, first, steady: times }) => [
+    name,
+    `${size}×${size}`,
+    number(first),
+    steady(times),
+  ]);
+  return [
+    `## The same decode in PyTorch ${torch.version} on ${torch.where}`,
+    table(['PyTorch', 'latents', 'first ms', 'steady ms: median (min..max)'], body),
+  ];
+}
+
+const nodeNotes = `## How to read this
+
+- Latents in CPU memory in, a picture in CPU memory out; "no read-back" ends when the GPU has finished, as the PyTorch rows do.
+- Errors of TAESD are against latent-preview's CPU path, which the tests hold to PyTorch.
+- Set-up happens once per contender and serves all sizes of a task.`;

@@ -1,6 +1,7 @@
 // Which decoders a family of latents has: its published tables, the opt-in ones with their licence, and those that the
-// user dropped onto the page.
+// user dropped onto the page or had downloaded.
 
+import { knownDecoders } from '../src/decoders/known';
 import { weightsKind } from '../src/decoders/weights-kind';
 import { copyleftFormats } from '../src/formats/copyleft/index';
 import {
@@ -19,7 +20,7 @@ import { type Entry, type ImportedDecoder, newId, type State } from './state';
 export interface DecoderChoice {
   readonly id: string;
   readonly label: string;
-  readonly group: 'table' | 'opt-in' | 'own';
+  readonly group: 'table' | 'opt-in' | 'downloaded' | 'own';
   readonly format: LatentFormat;
   /** Undefined: the format's own table. */
   readonly decoder?: Decoder;
@@ -38,11 +39,15 @@ export const shortName = ({ name }: LatentFormat): string => name.replace(/ \(.*
 
 export function choicesFor(family: LatentFormat, imported: readonly ImportedDecoder[]): readonly DecoderChoice[] {
   const own = imported
-    .filter(({ decoder }) => decoder.channels === family.channels)
+    .filter(({ decoder, known }) =>
+      known
+        ? (knownDecoders[known].formats as readonly string[]).includes(family.id)
+        : decoder.channels === family.channels,
+    )
     .map((one) => ({
       id: one.id,
       label: one.decoder.name,
-      group: 'own' as const,
+      group: one.known ? ('downloaded' as const) : ('own' as const),
       format: family,
       decoder: one.decoder,
       imported: one,

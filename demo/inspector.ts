@@ -4,6 +4,7 @@ import type { Domain, FormatGuess, FrameOptions, Layout } from '../src/index';
 import { fittingLayouts } from '../src/view';
 import { choiceOf, choicesFor, families, familyOf, shortName } from './decoders';
 import { byId, errorText, fillSelect, make, radios, range } from './dom';
+import { host, known } from './downloads';
 import { axesOf, defaultDecoder, fileOf, fits, playedAxis, viewOf } from './entry';
 import { problem, readLatents } from './files';
 import { currentEntry, type Entry, type State, type Store } from './state';
@@ -74,11 +75,21 @@ function showFacts(entry: Entry): void {
     ...(files.length > 1 ? [`${files.length} files`] : []),
     `(${tensor.shape.join(', ')})`,
     tensor.dtype,
-    ...(metadata && metadata.size > 0 ? [`metadata: ${[...metadata.keys()].join(', ')}`] : []),
+    ...metadataFacts([...(metadata?.keys() ?? [])]),
   ];
   byId('facts', HTMLElement).textContent = parts.join(' · ');
   const about = sample ? `Photo: ${sample.credit}, ${sample.licence}. ${sample.made}` : '';
   byId('about', HTMLElement).textContent = about;
+}
+
+/** ComfyUI keeps what a latent was made with beside it. */
+function metadataFacts(keys: readonly string[]): readonly string[] {
+  const comfy = keys.filter((key) => ['prompt', 'workflow'].includes(key));
+  const others = keys.filter((key) => !comfy.includes(key));
+  return [
+    ...(comfy.length > 0 ? [`holds its ComfyUI ${comfy.join(' and ')}`] : []),
+    ...(others.length > 0 ? [`metadata: ${others.join(', ')}`] : []),
+  ];
 }
 
 function showGuesses({ guesses, format, domain }: Entry, choose: (format: string, domain: Domain) => void): void {
@@ -140,6 +151,7 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
       { options: none },
       { label: 'Published tables', options: options('table') },
       { label: 'Opt-in: copyleft or custom terms', options: options('opt-in') },
+      { label: 'Downloaded', options: options('downloaded') },
       { label: 'Yours', options: options('own') },
     ],
     entry.decoder,
@@ -150,8 +162,10 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
   const own = byId('size-own', HTMLElement);
   own.textContent = upscale > 1 ? 'decoder’s' : 'latent';
   own.title = upscale > 1 ? `${upscale}×${upscale} pixels per latent pixel` : 'One pixel per latent pixel';
+  const { known: name } = choice?.imported ?? {};
+  const whose = name ? `From ${host}/${known(name).repo}, ${known(name).licence}` : 'Your own decoder';
   const text = choice?.decoder
-    ? `Your own decoder${upscale > 1 ? `: ${upscale}×${upscale} pixels from each latent pixel` : ''}.`
+    ? `${whose}${upscale > 1 ? `: ${upscale}×${upscale} pixels from each latent pixel` : ''}.`
     : source
       ? `From ${source.repo}, ${source.licence}.${suspect ? ` Suspect: ${suspect}` : ''}`
       : 'Nobody has published a map for this format under a permissive licence.';

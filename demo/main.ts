@@ -3,6 +3,7 @@
 import { createCompare } from './compare';
 import { type Shown, startDecoding } from './decode';
 import { byId, errorText, fillSelect } from './dom';
+import { createDownloads } from './downloads';
 import { connectDrop } from './drop';
 import { createExports } from './export';
 import { problem } from './files';
@@ -10,6 +11,7 @@ import { createInspector } from './inspector';
 import { createKeys } from './keys';
 import { createLadder } from './ladder';
 import { createMetrics, type Metrics } from './metrics';
+import { connectOffers } from './offers';
 import { openFiles } from './open';
 import { createPictures } from './pictures';
 import { createPlayer } from './player';
@@ -33,6 +35,7 @@ const store = createStore({
   waiting: [],
   problems: [],
   decoders: [],
+  downloads: {},
   backend: asked === 'webgpu' || asked === 'cpu' ? asked : 'auto',
   mode: 'slider',
   zoom: 'fit',
@@ -76,6 +79,7 @@ createLadder(store, pictures, compare);
 createSnippet(store);
 const exports = createExports(store, pictures);
 const { pick } = connectDrop((files) => void openFiles(store, files));
+connectOffers(store, createDownloads(store), pick);
 createKeys(store, player, exports, pick);
 createTestHook(store, pictures);
 

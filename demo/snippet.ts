@@ -25,7 +25,7 @@ export function snippetFor(state: State, entry: Entry): string {
   const choice = choiceOf(state, entry);
   const { name, key } = fileOf(entry);
   const optIn = choice?.group === 'opt-in';
-  const own = choice?.group === 'own';
+  const own = choice?.imported !== undefined;
   const dropped = choice?.imported;
   const weights = dropped?.read === 'decoderFromWeights';
   const names = [
@@ -63,8 +63,8 @@ export function snippetFor(state: State, entry: Entry): string {
   ].join('\n');
 }
 
-const source = ({ file, read }: ImportedDecoder): string =>
-  read === 'decoderFromWeights' ? `await loadWeights('${file}')` : `await (await fetch('${file}')).json()`;
+const source = ({ file, read, known }: ImportedDecoder): string =>
+  read === 'decoderFromWeights' ? `await loadWeights('${known ?? file}')` : `await (await fetch('${file}')).json()`;
 
 const braces = (fields: readonly string[], before: string): string =>
   fields.length > 0 ? `${before}{ ${fields.join(', ')} }` : '';

@@ -1,5 +1,6 @@
 // Everything the page knows, as plain data, and the one place that changes it. Modules read it and listen.
 
+import type { knownDecoders } from '../src/decoders/known';
 import type { Decoder, Domain, FormatGuess, FrameOptions, Latents, Layout } from '../src/index';
 
 export interface Reference {
@@ -69,14 +70,25 @@ export interface Problem {
   readonly decoder?: string;
 }
 
-/** A decoder that was dropped onto the page. */
+/** A decoder that was dropped onto the page, or downloaded. */
 export interface ImportedDecoder {
   readonly id: string;
+  /** The file's name, or the known decoder's. */
   readonly file: string;
   readonly decoder: Decoder;
   /** The library's function that reads it. */
   readonly read: 'decoderFromWeights' | 'mlp' | 'polynomial';
+  /** Of one that was downloaded: the name that `loadWeights` knows it by. */
+  readonly known?: KnownName;
 }
+
+export type KnownName = keyof typeof knownDecoders;
+
+/** How it stands with a known decoder that the page does not have yet. */
+export type Download =
+  | { readonly state: 'kept' }
+  | { readonly state: 'loading'; readonly loaded: number; readonly total: number | undefined }
+  | { readonly state: 'failed'; readonly message: string };
 
 export type Mode = 'slider' | 'side' | 'difference' | 'preview';
 export type Backend = 'auto' | 'webgpu' | 'cpu';
@@ -90,6 +102,7 @@ export interface State {
   readonly waiting: readonly Reference[];
   readonly problems: readonly Problem[];
   readonly decoders: readonly ImportedDecoder[];
+  readonly downloads: Readonly<Partial<Record<KnownName, Download | undefined>>>;
   readonly backend: Backend;
   readonly mode: Mode;
   readonly zoom: 'fit' | 'actual';

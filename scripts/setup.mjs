@@ -115,6 +115,19 @@ export function ensureChromium() {
   return findChromium() ?? (aptInstall('chromium', 'fonts-dejavu-core') ? findChromium() : undefined);
 }
 
+const systemFirefoxes = [
+  '/usr/bin/firefox-esr',
+  '/usr/bin/firefox',
+  '/Applications/Firefox.app/Contents/MacOS/firefox',
+  'C:\\Program Files\\Mozilla Firefox\\firefox.exe',
+];
+
+/** Path of a Firefox (`LP_FIREFOX`, the system's), installing one where that is possible; else undefined. */
+export function ensureFirefox() {
+  const find = () => [process.env.LP_FIREFOX, ...systemFirefoxes].find((path) => path && existsSync(path));
+  return find() ?? (aptInstall('firefox-esr', 'fonts-dejavu-core') ? find() : undefined);
+}
+
 const hasVulkanLoader = () =>
   /libvulkan\.so\.1\b/.test(spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '');
 

@@ -1,6 +1,6 @@
 // conv2d.wgsl for at most four output channels, as the last layer of a decoder has: there half or more of what it
 // computes would be nobody's. One invocation: 4 × 4 pixels of four output channels; all else is as it is there.
-// The same weights, with one output group. Needs readGroup and writeGroup.
+// The same weights, with one output group; sums are float32 whatever `real` is. Needs readGroup and writeGroup.
 
 override size: u32;
 override padding: u32;
@@ -13,13 +13,13 @@ override adds: u32;
 override groupWidth: u32;
 override groupHeight: u32;
 
-@group(0) @binding(3) var<storage, read> weights: array<vec4f>;
-@group(0) @binding(5) var<storage, read> added: array<vec4f>;
+@group(0) @binding(3) var<storage, read> weights: array<vec4<real>>;
+@group(0) @binding(5) var<storage, read> added: array<vec4<real>>;
 
 fn finish(x: u32, y: u32, sum: vec4f) {
   if (x >= view.width || y >= view.height) { return; }
-  var value = sum + weights[0];
-  if (adds == 1u) { value += added[y * view.width + x]; }
+  var value = sum + vec4f(weights[0]);
+  if (adds == 1u) { value += vec4f(added[addedIndex(0u, x, y)]); }
   if (activation2d == 1u) { value = max(value, vec4f(0.0)); }
   if (activation2d == 2u) { value = max(value, 0.1 * value); }
   writeGroup(0u, x, y, value);
@@ -45,10 +45,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var ky = 0; ky < i32(size); ky++) {
       let row = top + ky;
       // Four neighbours of each row slide along: the first three turns only fill them.
-      var p0 = vec4f(0.0); var p1 = vec4f(0.0); var p2 = vec4f(0.0); var p3 = vec4f(0.0);
-      var q0 = vec4f(0.0); var q1 = vec4f(0.0); var q2 = vec4f(0.0); var q3 = vec4f(0.0);
-      var r0 = vec4f(0.0); var r1 = vec4f(0.0); var r2 = vec4f(0.0); var r3 = vec4f(0.0);
-      var s0 = vec4f(0.0); var s1 = vec4f(0.0); var s2 = vec4f(0.0); var s3 = vec4f(0.0);
+      var p0 = vec4<real>(); var p1 = vec4<real>(); var p2 = vec4<real>(); var p3 = vec4<real>();
+      var q0 = vec4<real>(); var q1 = vec4<real>(); var q2 = vec4<real>(); var q3 = vec4<real>();
+      var r0 = vec4<real>(); var r1 = vec4<real>(); var r2 = vec4<real>(); var r3 = vec4<real>();
+      var s0 = vec4<real>(); var s1 = vec4<real>(); var s2 = vec4<real>(); var s3 = vec4<real>();
       for (var kx = -3; kx < i32(size); kx++) {
         let column = (left + kx + 3) >> enlarge;
         p0 = p1; p1 = p2; p2 = p3;
@@ -60,11 +60,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         s0 = s1; s1 = s2; s2 = s3;
         s3 = readGroup(input, column, (row + 3) >> enlarge);
         if (kx < 0) { continue; }
-        let w = mat4x4f(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
-        a0 += w * p0; a1 += w * p1; a2 += w * p2; a3 += w * p3;
-        b0 += w * q0; b1 += w * q1; b2 += w * q2; b3 += w * q3;
-        c0 += w * r0; c1 += w * r1; c2 += w * r2; c3 += w * r3;
-        d0 += w * s0; d1 += w * s1; d2 += w * s2; d3 += w * s3;
+        let w = mat4x4<real>(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
+        a0 += vec4f(w * p0); a1 += vec4f(w * p1); a2 += vec4f(w * p2); a3 += vec4f(w * p3);
+        b0 += vec4f(w * q0); b1 += vec4f(w * q1); b2 += vec4f(w * q2); b3 += vec4f(w * q3);
+        c0 += vec4f(w * r0); c1 += vec4f(w * r1); c2 += vec4f(w * r2); c3 += vec4f(w * r3);
+        d0 += vec4f(w * s0); d1 += vec4f(w * s1); d2 += vec4f(w * s2); d3 += vec4f(w * s3);
         k += 4u;
       }
     }

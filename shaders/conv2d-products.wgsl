@@ -48,7 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c0 = mat4x4f(); var c1 = mat4x4f(); var c2 = mat4x4f(); var c3 = mat4x4f();
   var d0 = mat4x4f(); var d1 = mat4x4f(); var d2 = mat4x4f(); var d3 = mat4x4f();
   for (var input = 0u; input < inputChannelGroups; input++) {
-    let first = (number * inputChannelGroups + input) * view.inputPlane + tile;
+    let first = (number * inputChannelGroups + input) * view.tilePlane + tile;
     let x0 = fourTiles(first);
     let x1 = fourTiles(first + 4u);
     let x2 = fourTiles(first + 8u);
@@ -63,9 +63,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let wd = weights[k + 3u];
     d0 += wd * x0; d1 += wd * x1; d2 += wd * x2; d3 += wd * x3;
   }
-  let first = (number * outputBlocks + block) * 4u * view.outputPlane + tile;
+  let first = (number * outputBlocks + block) * 4u * view.tilePlane + tile;
   writeTiles(first, a0, a1, a2, a3);
-  writeTiles(first + view.outputPlane, b0, b1, b2, b3);
-  writeTiles(first + 2u * view.outputPlane, c0, c1, c2, c3);
-  writeTiles(first + 3u * view.outputPlane, d0, d1, d2, d3);
+  writeTiles(first + view.tilePlane, b0, b1, b2, b3);
+  writeTiles(first + 2u * view.tilePlane, c0, c1, c2, c3);
+  writeTiles(first + 3u * view.tilePlane, d0, d1, d2, d3);
 }

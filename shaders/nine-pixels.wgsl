@@ -21,12 +21,12 @@ fn readRow(first: u32, stride: u32) -> Two {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let group = id.y;
   if (id.x >= view.tileCount || group >= outputChannelGroups) { return; }
-  let columns = view.width / 2u;
+  let columns = (view.width + 1u) / 2u;
   let tile = view.firstTile + id.x;
   let x = (tile % columns) * 2u;
   let y = (tile / columns) * 2u;
-  let first = group * view.inputPlane + id.x;
-  let stride = outputPlanes * view.inputPlane;
+  let first = group * view.tilePlane + id.x;
+  let stride = outputPlanes * view.tilePlane;
   let r0 = readRow(first, stride);
   let r1 = readRow(first + 3u * stride, stride);
   let r2 = readRow(first + 6u * stride, stride);

@@ -31,13 +31,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let group = id.y;
   if (id.x >= view.tileCount || group >= inputChannelGroups) { return; }
   let tile = view.firstTile + id.x;
-  let x = i32(tile % view.inputWidth);
-  let y = i32(tile / view.inputWidth);
+  let columns = (view.width + 1u) / 2u;
+  let x = i32(tile % columns);
+  let y = i32(tile / columns);
   let above = readRow(group, x, y - 1);
   let here = readRow(group, x, y);
   let below = readRow(group, x, y + 1);
-  let first = group * view.outputPlane + id.x;
-  let stride = inputChannelGroups * view.outputPlane;
+  let first = group * view.tilePlane + id.x;
+  let stride = inputChannelGroups * view.tilePlane;
   writeColumn(first, stride, transform(above.a, here.a, below.a));
   writeColumn(first + stride, stride, transform(above.b, here.b, below.b));
   writeColumn(first + 2u * stride, stride, transform(above.c, here.c, below.c));

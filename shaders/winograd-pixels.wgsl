@@ -41,8 +41,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let tile = view.firstTile + id.x;
   let x = (tile % columns) * 4u;
   let y = (tile / columns) * 4u;
-  let first = group * view.inputPlane + id.x;
-  let stride = outputPlanes * view.inputPlane;
+  let first = group * view.tilePlane + id.x;
+  let stride = outputPlanes * view.tilePlane;
   let r0 = readRow(first, stride);
   let r1 = readRow(first + 6u * stride, stride);
   let r2 = readRow(first + 12u * stride, stride);

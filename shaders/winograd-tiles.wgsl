@@ -41,7 +41,7 @@ fn writeColumn(first: u32, stride: u32, column: Six) {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let group = id.y;
   if (id.x >= view.tileCount || group >= inputChannelGroups) { return; }
-  let columns = (view.inputWidth + 3u) / 4u;
+  let columns = (view.width + 3u) / 4u;
   let tile = view.firstTile + id.x;
   let x = i32(tile % columns) * 4 - 1;
   let y = i32(tile / columns) * 4 - 1;
@@ -51,8 +51,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let r3 = transform(readRow(group, x, y + 3));
   let r4 = transform(readRow(group, x, y + 4));
   let r5 = transform(readRow(group, x, y + 5));
-  let first = group * view.outputPlane + id.x;
-  let stride = inputChannelGroups * view.outputPlane;
+  let first = group * view.tilePlane + id.x;
+  let stride = inputChannelGroups * view.tilePlane;
   writeColumn(first, stride, transform(Six(r0.a, r1.a, r2.a, r3.a, r4.a, r5.a)));
   writeColumn(first + stride, stride, transform(Six(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b)));
   writeColumn(first + 2u * stride, stride, transform(Six(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c)));

@@ -1,7 +1,7 @@
 // Decoders on the CPU: the same layers through their reference() loops. What runs where there is no GPU, or only a
 // software one, which is slower than this for per-pixel maps.
 
-import { Clock, type LongWork } from './clock';
+import { Clock, type LongWork, nextTurn } from './clock';
 import type { Decoder } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
@@ -10,8 +10,8 @@ import { conv2d, resize } from './ops/index';
 import { addedOf, inputOf, type Layer, paramsOf } from './ops/op';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
-import { elementAt, type Shape, type Tensor, widenHalves } from './tensor';
-import { domainMap, elementIndex, type LatentView, selectFrame, viewLatents } from './view';
+import { elementAt, elementCount, type Shape, type Tensor, widenHalves } from './tensor';
+import { domainMap, elementIndex, type LatentView, type Selection, selectFrame, viewLatents } from './view';
 
 /** A finished picture: sRGB, 8 bits, opaque, row by row. */
 export interface Picture {
@@ -31,7 +31,7 @@ export interface CpuDecoder {
   decode(
     latents: Latents,
     size: { width: number; height: number; filter: Filter },
-    options: { item?: number; frame?: number } & LongWork,
+    options: Partial<Selection> & LongWork,
   ): Promise<Picture>;
 }
 
@@ -44,13 +44,36 @@ export async function createCpuDecoder(decoder: Decoder, format: LatentFormat): 
   };
 }
 
+/** One selected frame after the other, with the progress of them all. */
+export async function decodeEach(
+  decoder: CpuDecoder,
+  latents: Latents,
+  size: { width: number; height: number; filter: Filter },
+  selections: readonly Selection[],
+  options: LongWork,
+): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  const count = selections.length;
+  for (const [done, selection] of selections.entries()) {
+    if (done > 0) await nextTurn();
+    options.signal?.throwIfAborted();
+    // The end of each is told below, once.
+    const onProgress = (fraction: number): void =>
+      fraction < 1 ? options.onProgress?.((done + fraction) / count) : undefined;
+    const work = count > 1 ? { ...options, onProgress } : options;
+    pictures.push(await decoder.decode(latents, size, { ...work, ...selection }));
+    if (count > 1) options.onProgress?.((done + 1) / count);
+  }
+  return pictures;
+}
+
 /** At the decoder's own size. */
 async function decodeOnCpu(
   decoder: Decoder,
   latents: Latents,
   format: LatentFormat,
   run: LayerRunner | undefined,
-  options: { item?: number; frame?: number } & LongWork,
+  options: Partial<Selection> & LongWork,
 ): Promise<Picture> {
   const { tensor } = latents;
   if ('buffer' in tensor)
@@ -62,18 +85,13 @@ async function decodeOnCpu(
   const { item, frame } = selectFrame(view, options);
   const map = domainMap(format, latents.domain, decoder.domain, view.patch, frame);
   const base = item * view.strides.item + frame * view.strides.frame;
-  const pixels = view.height * view.width;
   const read = (first: number, part: Float32Array, sane: boolean): void => {
     readPixels(tensor, view, base, map, first, part.length / view.channels, part);
     if (!sane) replaceInsane(part, map, view, first);
   };
 
-  if (!run) {
-    const rgba = new Uint32Array(pixels);
-    decodeInBands(decoder, view.channels, pixels, read, rgba);
-    return { width: view.width, height: view.height, data: new Uint8ClampedArray(rgba.buffer) };
-  }
-  const input = new Float32Array(view.channels * pixels);
+  if (!run) return decodeInBands(decoder, view, read, options);
+  const input = new Float32Array(view.channels * view.height * view.width);
   read(0, input, true);
   // Looked for before the work, which is long.
   if (!input.every((value) => Math.abs(value) <= largest)) read(0, input, false);
@@ -84,34 +102,67 @@ async function decodeOnCpu(
   return { width, height, data: new Uint8ClampedArray(rgba.buffer) };
 }
 
-/** Per-pixel layers, a band of pixels at a time, so that a band stays in a core's cache between its layers. */
-function decodeInBands(
-  { layers, output }: Decoder,
-  channels: number,
-  pixels: number,
+/**
+ * Layers that look a bounded way, a band of rows at a time: small enough to stay in a core's cache between the layers. A
+ * band takes as many rows more, above and below, as its own look at; between bands the page gets a turn.
+ */
+async function decodeInBands(
+  { layers, output, upscale }: Decoder,
+  { channels, height, width }: LatentView,
   read: (first: number, part: Float32Array, sane: boolean) => void,
-  rgba: Uint32Array,
-): void {
-  const band = Math.min(pixels, Math.max(64, Math.floor(bandElements / channels)));
-  const input = new Float32Array(channels * band);
+  options: LongWork,
+): Promise<Picture> {
+  // Where a pixel is all that matters, the picture may as well be a column: bands need not end with a row.
+  const flat = layers.every(({ perPixel }) => perPixel);
+  const [rows, columns] = flat ? [height * width, 1] : [height, width];
+  const around = rowsAround(layers, channels);
+  const band = Math.min(rows, Math.max(flat ? 64 : 16 * around, Math.floor(bandElements / (channels * columns)), 1));
+  const kept = Math.min(rows, band + 2 * around) * columns;
+  const input = new Float32Array(channels * kept);
   // Each layer's output of a full band, allocated once.
-  const outputs = layers.map(() => new Float32Array(3 * band));
-  for (let first = 0; first < pixels; first += band) {
-    const count = Math.min(band, pixels - first);
-    const part = input.subarray(0, channels * count);
+  const outputs: Float32Array[] = [];
+  const rowLength = columns * upscale ** 2;
+  const rgba = new Uint32Array(rows * rowLength);
+  // Straight into the picture where nothing around a band is in the way.
+  const goal = around > 0 ? new Uint32Array(kept * upscale ** 2) : rgba;
+  options.signal?.throwIfAborted();
+  const clock = new Clock(rows, options);
+  for (let row = 0; row < rows; row += band) {
+    const end = Math.min(rows, row + band);
+    const [first, last] = [Math.max(0, row - around), Math.min(rows, end + around)];
+    const part = input.subarray(0, channels * (last - first) * columns);
     const write = (): boolean => {
-      let [values, shape]: [Float32Array, Shape] = [part, [channels, 1, count]];
+      let [values, shape]: [Float32Array, Shape] = [part, [channels, last - first, columns]];
       layers.forEach((layer, index) => {
-        values = layer.reference(values, shape, outputs[index].subarray(0, 3 * count));
-        shape = layer.outputShape(shape);
+        const wanted = layer.outputShape(shape);
+        const count = elementCount(wanted);
+        outputs[index] ??= new Float32Array((count / (last - first)) * (kept / columns));
+        values = layer.reference(values, shape, outputs[index].subarray(0, count));
+        shape = wanted;
       });
-      return writePixels(values, count, output, rgba, first);
+      return writePixels(values, values.length / 3, output, goal, around > 0 ? 0 : row * rowLength);
     };
-    read(first, part, true);
-    if (write()) continue;
-    read(first, part, false);
-    write();
+    read(first * columns, part, true);
+    if (!write()) {
+      read(first * columns, part, false);
+      write();
+    }
+    if (around > 0) rgba.set(goal.subarray((row - first) * rowLength, (end - first) * rowLength), row * rowLength);
+    // What is done within a frame is not worth a turn.
+    if (!flat) await clock.worked(end - row);
   }
+  options.onProgress?.(1);
+  return { width: width * upscale, height: height * upscale, data: new Uint8ClampedArray(rgba.buffer) };
+}
+
+/** Rows of the latents above and below a pixel's own that the layers look at. */
+function rowsAround(layers: readonly Layer[], channels: number): number {
+  let [shape, around]: [Shape, number] = [[channels, 1, 1], 0];
+  for (const layer of layers) {
+    shape = layer.outputShape(shape);
+    around += Math.ceil(layer.reach / shape[1]);
+  }
+  return around;
 }
 
 /** Runs a decoder's layers over a whole picture, (C, H, W) in and out. */
@@ -123,15 +174,15 @@ type LayerRunner = (
 
 /**
  * What runs a decoder's layers on the CPU: WebAssembly SIMD, else (where a page's policy or an old browser forbids it)
- * the references, far slower. Undefined for per-pixel decoders, which run in bands of their own.
+ * the references, far slower. Undefined for layers that follow each other and look a bounded way: they run in bands.
  */
 async function createLayerRunner({ layers }: Decoder): Promise<LayerRunner | undefined> {
-  if (layers.every(({ perPixel }) => perPixel)) return undefined;
   if (layers.some((current) => paramsOf(current, conv2d))) {
     const { createConvRunner } = await import('./wasm/index');
     const runner = await createConvRunner(layers);
     if (runner) return (input, shape, options) => runner.run(input, shape, options);
-  }
+  } else if (layers.every(({ reach, from = 1, add }) => Number.isFinite(reach) && from === 1 && add === undefined))
+    return undefined;
   return (input, shape, options) => runReferences(layers, input, shape, options);
 }
 
@@ -168,7 +219,7 @@ async function runReferences(
 }
 
 /** Pixels `first` … `first + count` (row by row) of every channel, in the decoder's domain, into `out` (C, count). */
-function readPixels(
+export function readPixels(
   tensor: Tensor,
   view: LatentView,
   base: number,

@@ -5,7 +5,7 @@
  * - `file`: the bytes are not a readable tensor file, or could not be fetched
  * - `shape`: a tensor's shape or dtype does not fit what it is used for, or an index is out of range
  * - `format`: the latent format is unknown, missing, or has no map to RGB
- * - `weights`: a decoder's weights are incomplete or of another architecture
+ * - `weights`: a decoder's weights are incomplete, of another architecture, or not the file that was asked for
  * - `gpu-unavailable`: no WebGPU, no adapter, or no device
  * - `gpu-limit`: the work does not fit the device's limits
  * - `gpu-lost`: the device was lost or destroyed, or the previewer was destroyed

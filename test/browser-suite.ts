@@ -7,6 +7,7 @@ export * from '../demo/recipes/04-guess';
 export * from '../demo/recipes/05-compare';
 export * from '../demo/recipes/06-video';
 export * from '../demo/recipes/07-own-map';
+export * from '../demo/recipes/08-fit';
 export { copyleftFormats } from '../src/formats/copyleft/index';
 export * from '../src/index';
 export { noise } from '../src/ops/examples';

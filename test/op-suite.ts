@@ -2,11 +2,15 @@
 // Dawn runs it in Node, Deno runs it through Naga, Chromium in a page. Must not import anything of Node's.
 
 import type { Decoder } from '../src/decoders/decoder';
+import { latentMap } from '../src/decoders/index';
+import { type LatentMap, mapFeatures } from '../src/decoders/latent-map';
 import type { Domain, LatentFormat } from '../src/formats/format';
+import { fuseLayers } from '../src/gpu/fuse';
 import { createPreviewer, type FrameOptions, latentsFromArray, latentsFromBuffer } from '../src/index';
 import type { Latents, Layout } from '../src/latents';
+import { conv2dExamples } from '../src/ops/conv2d';
 import { noise } from '../src/ops/examples';
-import { opExamples } from '../src/ops/index';
+import { conv2d, layer, opExamples, unpack } from '../src/ops/index';
 import { type DType, numberToFloat16, type Tensor } from '../src/tensor';
 import { domainMap } from '../src/view';
 import { convFixtures } from './conv-fixtures';
@@ -19,9 +23,17 @@ export interface SuiteResult {
   readonly message?: string;
 }
 
-export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
+/** Answers with what is wrong, or undefined. */
+export interface SuiteCase {
+  readonly name: string;
+  readonly run: (device: GPUDevice) => Promise<string | undefined>;
+}
+
+export const runOpSuite = (device: GPUDevice): Promise<SuiteResult[]> => runCases(device, suiteCases());
+
+export async function runCases(device: GPUDevice, cases: readonly SuiteCase[]): Promise<SuiteResult[]> {
   const results: SuiteResult[] = [];
-  for (const { name, run } of suiteCases()) {
+  for (const { name, run } of cases) {
     device.pushErrorScope('validation');
     const message = await run(device).catch((error: unknown) => `${error}`);
     const invalid = await device.popErrorScope();
@@ -31,9 +43,26 @@ export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
   return results;
 }
 
-/** Each case answers with what is wrong, or undefined. */
-export function suiteCases(): { name: string; run: (device: GPUDevice) => Promise<string | undefined> }[] {
-  return [...kernelCases(), ...decodeCases(), ...convCases()];
+export function suiteCases(): SuiteCase[] {
+  return [...kernelCases(), ...fusedCases(), ...decodeCases(), ...convCases()];
+}
+
+/** An unpack and the conv after it, which a device runs as one, against one reference after the other. */
+function fusedCases() {
+  return conv2dExamples()
+    .filter(({ params: { inputs, size }, add }) => !add && (inputs < 8 || size > 3))
+    .map(({ shape, params }, index) => ({
+      name: `fused = references: unpack, conv2d (${shape.join(', ')}) #${index}`,
+      run: async (device: GPUDevice) => {
+        const [channels, height, width] = shape as [number, number, number];
+        const layers = [layer(unpack, { channels, clamp: index % 2 === 0 }), layer(conv2d, params)];
+        const input = noise(channels * height * width, index + 1).map((value) => value * 5);
+        const expected = layers.reduce<Float32Array>((planes, current) => current.reference(planes, shape), input);
+        if (fuseLayers(layers).length !== 1) return 'the two are not fused';
+        const actual = await runLayersOnGpu(device, layers, shape, input);
+        return differingPlanes(actual, expected, layers[1]!.outputShape(shape), tolerances.planes);
+      },
+    }));
 }
 
 /** Convolutions have kernels of several families. */
@@ -58,7 +87,7 @@ function kernelCases() {
           )
         : undefined;
       const expected = layer.reference(input, shape, undefined, added);
-      const actual = await runLayer(device, layer, shape, input, added, family);
+      const actual = await runLayer(device, layer, shape, input, added, 'float32', family);
       if (layer.input !== 'picture')
         return differingPlanes(actual, expected, layer.outputShape(shape), tolerances.planes);
       const rounded = expected.map((value) => Math.round(Math.min(Math.max(value, 0), 1) * 255));
@@ -123,6 +152,8 @@ interface DecodeCase {
   readonly layout?: Layout;
   readonly size?: Latents['size'];
   readonly options?: FrameOptions;
+  /** Default: the family's own map. */
+  readonly decoder?: Decoder;
   /** Element index → value, over the noise. */
   readonly odd?: Readonly<Record<number, number>>;
 }
@@ -249,12 +280,49 @@ const decodes: readonly DecodeCase[] = [
     shape: [1, 4, 4, 6],
     options: { size: 'image' as const, resample },
   })),
+  {
+    name: 'fitted map, 3×3 ×4, halves, raw',
+    format: scaled,
+    shape: [1, 4, 7, 11],
+    dtype: 'float16',
+    domain: 'vae',
+    decoder: fitted(4, 'affine', 3, 4),
+  },
+  {
+    name: 'fitted map, 5×5 ×2, packed channels',
+    format: flux2,
+    shape: [1, 24, 3, 4],
+    decoder: fitted(6, 'quadratic', 5, 2),
+  },
+  {
+    name: 'fitted map, 3×3 ×8, NaN and infinities, resized',
+    format: family(4),
+    shape: [1, 4, 5, 3],
+    odd: { 0: Number.NaN, 7: Number.POSITIVE_INFINITY, 50: -1e30 },
+    decoder: fitted(4, 'linear', 3, 8),
+    options: { size: { width: 37, height: 61 } },
+  },
+  {
+    name: 'fitted map, 5×5, many bands',
+    format: family(3),
+    shape: [1, 3, 200, 61],
+    decoder: fitted(3, 'affine', 5, 1),
+  },
+  { name: 'fitted map, cubic per pixel', format: family(4), shape: [1, 4, 6, 5], decoder: fitted(4, 'cubic', 1, 1) },
   { name: 'a size of its own', format: family(4), shape: [1, 4, 4, 6], options: { size: { width: 31, height: 9 } } },
 ];
 
+/** A fitted map of the test family. */
+function fitted(channels: number, kind: LatentMap['kind'], neighbourhood: 1 | 3 | 5, upscale: 1 | 2 | 4 | 8): Decoder {
+  const features = mapFeatures({ kind, channels, neighbourhood });
+  const coefficients = [...noise(3 * upscale ** 2 * features, features)].map((value) => value / Math.sqrt(features));
+  const rest = { version: 1, name: 'test', format: 'test', domain: 'model', edges: 'replicate' } as const;
+  return latentMap({ ...rest, kind, channels, neighbourhood, upscale, outputRange: [-1, 1], coefficients });
+}
+
 /** A decoder whose picture shows each latent channel's value: domain and addressing errors cannot cancel out. */
 function decodeCases() {
-  return decodes.map(({ name, format, shape, dtype = 'float32', odd = {}, options = {}, ...meaning }) => ({
+  return decodes.map(({ name, format, shape, dtype = 'float32', odd = {}, options = {}, decoder, ...meaning }) => ({
     name: `decode = CPU: ${name}`,
     run: async (device: GPUDevice) => {
       const data = dataOf(
@@ -263,8 +331,9 @@ function decodeCases() {
       );
       for (const [index, value] of Object.entries(odd)) data[Number(index)] = value;
       const described = { shape, dtype, format, ...meaning };
-      const cpu = await createPreviewer({ format, backend: 'cpu' });
-      const gpu = await createPreviewer({ format, device });
+      const made = { format, ...(decoder ? { decoder } : {}) };
+      const cpu = await createPreviewer({ ...made, backend: 'cpu' });
+      const gpu = await createPreviewer({ ...made, device });
       const expected = await cpu.toImageData(latentsFromArray(data, described), options);
       const wrong = differingPictures(await gpu.toImageData(latentsFromArray(data, described), options), expected);
       let wrongInPlace: string | undefined;
@@ -317,7 +386,7 @@ function convCases() {
   });
 }
 
-function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, to: Domain): Float32Array {
+export function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, to: Domain): Float32Array {
   const map = domainMap(format, from, to, 1, 0);
   const plane = latents.length / format.channels;
   return latents.map((value, i) => value * map[Math.floor(i / plane) * 2]! + map[Math.floor(i / plane) * 2 + 1]!);

@@ -1,16 +1,17 @@
 // The package as its users meet it: the tarball that `npm pack` makes of dist, installed in an empty folder, imported in
 // plain Node, built by a blank Vite project, type-checked by a strict one. And the budgets: size, `any`, dependencies.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { decode } from 'fast-png';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import ts from 'typescript';
 import { build } from 'vite';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entries } from '../scripts/entries.mjs';
 import { root } from '../scripts/setup.mjs';
 import { compactWgsl, wgsl } from '../scripts/wgsl.mjs';
@@ -64,9 +65,58 @@ it('installs alone, without a runtime dependency', () => {
 it('imports nothing that it does not carry', () => {
   const foreign = filesBelow(join(installed, 'dist'))
     .filter((file) => file.endsWith('.js'))
-    .flatMap((file) => ts.preProcessFile(readFileSync(file, 'utf8')).importedFiles.map(({ fileName }) => fileName))
-    .filter((specifier) => !specifier.startsWith('.'));
-  expect(foreign).toEqual([]);
+    .flatMap((file) =>
+      ts
+        .preProcessFile(readFileSync(file, 'utf8'))
+        .importedFiles.filter(({ fileName }) => !fileName.startsWith('.'))
+        .map(({ fileName }) => `${relative(join(installed, 'dist'), file)}: ${fileName}`),
+    );
+  // The command alone is for Node; WebGPU comes from an optional package, and the command goes without.
+  const allowed = /^cli\.js: (node:[\w/]+|webgpu)$/;
+  expect(foreign.filter((line) => !allowed.test(line))).toEqual([]);
+  expect(foreign).toContain('cli.js: webgpu');
+});
+
+describe('the command', () => {
+  const bin = join(
+    project,
+    'node_modules',
+    '.bin',
+    process.platform === 'win32' ? 'latent-preview.cmd' : 'latent-preview',
+  );
+  const command = (...args: string[]) =>
+    spawnSync(bin, args, { cwd: project, encoding: 'utf8', shell: process.platform === 'win32' });
+
+  it('leaves the core entry as it is, and imports it like any user', () => {
+    const imports = (name: string) =>
+      ts
+        .preProcessFile(readFileSync(join(installed, 'dist', name), 'utf8'))
+        .importedFiles.map(({ fileName }) => fileName);
+    expect(imports('cli.js')).toContain('./index.js');
+    expect(imports('index.js').length).toBeGreaterThan(1);
+    // The core's own functions are in its file, not behind it.
+    expect(readFileSync(join(installed, 'dist', 'index.js'), 'utf8')).toMatch(/^async function createPreviewer\(/m);
+  });
+  it('is installed under its name', () => {
+    expect(command('--version')).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+    expect(command('--help').stdout).toMatch(/^Usage: latent-preview /);
+  });
+  it('decodes on the CPU where no other package is, and says why', () => {
+    // (1, 3, 1, 2) in pixel space: black and white.
+    writeFileSync(join(project, 'x.bin'), new Uint8Array(Float32Array.from([-1, 1, -1, 1, -1, 1]).buffer));
+    const args = ['decode', '--shape', '1,3,1,2', '--format', 'pixel', 'x.bin'];
+    const { status, stdout, stderr } = command(...args);
+    expect([status, stdout]).toEqual([0, 'x.bin → x.png  2×1, pixel, model domain, linear pixel\n']);
+    expect(stderr).toMatch(/^decoding on the CPU: the package 'webgpu' is not installed .*\(npm install webgpu\)\n$/);
+    const { width, height, channels, data } = decode(readFileSync(join(project, 'x.png')));
+    expect({ width, height, channels, data: [...data] }).toEqual({
+      ...{ width: 2, height: 1, channels: 3 },
+      data: [0, 0, 0, 255, 255, 255],
+    });
+    const demanded = command(...args, '--force', '--backend', 'webgpu');
+    expect(demanded.status).toBe(1);
+    expect(demanded.stderr).toMatch(/--backend webgpu needs WebGPU, and the package 'webgpu' is not installed/);
+  });
 });
 
 it.each(entries.map(({ specifier }) => specifier))('imports %s in plain Node, where there is no GPU', (specifier) => {
@@ -149,6 +199,8 @@ it('keeps the notices of everything it bundles', () => {
   );
   // npyjs reads the bodies of .npy files; were it not found here, this test would be looking at nothing.
   expect(bundled).toContain('npyjs');
+  // The command's.
+  for (const name of ['fast-png', 'jpeg-js']) expect(bundled).toContain(name);
   for (const name of bundled) expect(notices).toMatch(new RegExp(`^## ${name} - .*\\n\\n[^#]{500}`, 'm'));
 });
 

@@ -4,11 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { joinShader, locate } from '../src/gpu/shaders';
 import { createPreviewer, LatentPreviewError } from '../src/index';
-import { conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
+import { conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
 import { describeGpu, withDevice } from './setup/gpu';
 
 const folder = new URL('../shaders/', import.meta.url);
-const ops = [conv2d, groupNorm, linear, mlp, polynomial, resize, smooth, unpack];
+const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack];
 
 // The other forms of a convolution.
 const convStages = ['winograd-tiles', 'nine-tiles', 'conv2d-products', 'winograd-pixels', 'nine-pixels'];
@@ -21,19 +21,26 @@ it('has one file per op and form of a convolution, and no other', () =>
       .sort(),
   ).toEqual([...ops, ...forms].map(({ name }) => `${name}.wgsl`).sort()));
 
-it.each([...ops, ...forms])('finds every line of $name again', ({ name, input }) => {
-  for (const output of ['activations', 'picture'] as const) {
-    const source = joinShader(name, input, output);
-    const lines = source.code.split('\n');
-    for (const { name: file, firstLine } of source.files) {
-      const original = readFileSync(new URL(file, folder), 'utf8').split('\n');
-      original.forEach((text, index) => {
-        expect(lines[firstLine - 1 + index]).toBe(text);
-        expect(locate(firstLine + index, source)).toBe(`${file}:${index + 1}`);
-      });
+it.each([...ops, ...forms, { name: 'conv2d', input: 'unpacked' as const }])(
+  'finds every line of $name again',
+  ({ name, input }) => {
+    for (const [output, precision] of [
+      ['activations', 'float32'],
+      ['picture', 'float32'],
+      ['activations', 'float16'],
+    ] as const) {
+      const source = joinShader(name, input, output, precision);
+      const lines = source.code.split('\n');
+      for (const { name: file, firstLine } of source.files) {
+        const original = readFileSync(new URL(file, folder), 'utf8').split('\n');
+        original.forEach((text, index) => {
+          expect(lines[firstLine - 1 + index]).toBe(text);
+          expect(locate(firstLine + index, source)).toBe(`${file}:${index + 1}`);
+        });
+      }
     }
-  }
-});
+  },
+);
 
 describeGpu('compiler messages', () => {
   it('name the .wgsl file and line', () =>

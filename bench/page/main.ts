@@ -1,222 +1,71 @@
-// The measurement: contenders side by side in this page, interleaved round by round. run.mjs calls runBench().
+// A visit of the page: `together`, contenders side by side; or `alone`, one contender in a browser of its own, for what cannot
+// be told apart in one page: cold start, memory, processor time. serve.mjs gives the orders and takes the result.
 
 import './meter';
-import type { Contender, Latents, Output, Session } from './contender';
+import type { Contender, Session } from './contender';
 import { loop } from './loop';
-import { charge, dispatchCount, memoryPeak } from './meter';
-import { linearNetwork, type Network, noise, nominalFlops, type TaskName, taesdNetwork } from './network';
+import { type BenchOptions, latentsOf, measure, timed } from './measure';
+import { charge } from './meter';
+import { linearNetwork, nominalFlops, taesdNetwork } from './network';
 import { onnxruntime, reference } from './onnxruntime';
 import { ours } from './ours';
-import { measurePeak } from './peak';
-import { tensorflow } from './tensorflow';
+import { adapterInfo, measurePeak } from './peak';
+import { tensorflowInPage } from './tensorflow';
 
-export interface BenchOptions {
-  readonly sizes: Readonly<Partial<Record<TaskName, readonly number[]>>>;
-  readonly rounds: number;
-  /** Also the contenders that take tens of seconds per decode on a software GPU. */
-  readonly slow: boolean;
-  /** Parts of names, in lower case; empty: all. */
-  readonly only: readonly string[];
-  /** Address of TAESD's weight file, where there is one. */
-  readonly weights?: string;
-}
+/** `weights`: address of TAESD's weight file, where there is one. */
+type Orders = { readonly weights?: string } & (
+  | ({ readonly mode: 'together' } & BenchOptions)
+  | { readonly mode: 'alone'; readonly name: string; readonly size: number }
+);
 
-/** Times in milliseconds, memory in bytes. */
-export interface Row {
-  readonly task: TaskName;
-  readonly size: number;
-  readonly name: string;
-  readonly flops: number;
-  /** At the first size of its task alone: what is set up serves all sizes. */
-  setUp?: number;
-  first?: number;
-  readonly steady: number[];
-  /** Decodes per entry of `steady`, which is their mean. */
-  repeats: number;
-  dispatches?: number;
-  memory?: { gpu: number; wasm: number };
-  /** Largest difference from the reference in 0..1. */
-  planesError?: number;
-  /** The same in steps of 1/255. */
-  pixelsError?: number;
-  failure?: string;
-  /** Why it was not run. */
-  skipped?: string;
-}
+const contenders: readonly Contender[] = [...ours, loop, ...onnxruntime, ...tensorflowInPage];
 
-/** Milliseconds from which on a decode is measured twice alone: first and steady. */
-const slowFrom = 10_000;
-/** Milliseconds that a decode may take, as the size before lets expect. */
-const longest = 75_000;
+const post = (place: string, text: string): Promise<Response> => fetch(place, { method: 'POST', body: text });
+const say = (...parts: unknown[]): void => void post('say', parts.join(' '));
 
-const say = (...parts: unknown[]): void => console.log('bench:', ...parts);
-
-const contenders: readonly Contender[] = [...ours, loop, ...onnxruntime, ...tensorflow];
-
-async function timed(run: () => unknown): Promise<number> {
-  const start = performance.now();
-  await run();
-  return performance.now() - start;
-}
-
-const seed = 7;
-const latentsOf = (size: number): Latents => ({ size, data: noise(4 * size * size, seed + size) });
-
-async function referencePlanes(network: Network, session: Session, latents: Latents): Promise<Float32Array> {
-  charge('reference');
-  if (network.task === 'taesd') {
-    const output = await session.decode(latents);
-    if (!output || !('planes' in output)) throw new Error('the reference gives planes');
-    return output.planes.slice();
-  }
-  const { weight, bias } = network.convs.get('map')!;
-  const count = latents.size ** 2;
-  return Float32Array.from({ length: 3 * count }, (_, at) => {
-    const [plane, pixel] = [Math.floor(at / count), at % count];
-    let sum = bias![plane]!;
-    for (let c = 0; c < 4; c++) sum += weight[plane * 4 + c]! * latents.data[c * count + pixel]!;
-    return sum;
-  });
-}
-
-function compare(output: Output, expected: Float32Array): Pick<Row, 'planesError' | 'pixelsError'> {
-  if (!output) return {};
-  let worst = 0;
-  if ('planes' in output) {
-    if (output.planes.length !== expected.length)
-      throw new Error(`${output.planes.length} values for ${expected.length}`);
-    for (let at = 0; at < expected.length; at++) {
-      const difference = Math.abs(output.planes[at]! - expected[at]!);
-      if (!Number.isFinite(difference)) throw new Error(`value ${at} is ${output.planes[at]}`);
-      worst = Math.max(worst, difference);
-    }
-    return { planesError: worst };
-  }
-  const count = expected.length / 3;
-  if (output.pixels.length !== count * 4) throw new Error(`${output.pixels.length} bytes for ${count} pixels`);
-  for (let at = 0; at < expected.length; at++) {
-    const byte = output.pixels[(at % count) * 4 + Math.floor(at / count)]!;
-    const rounded = Math.floor(Math.min(1, Math.max(0, expected[at]!)) * 255 + 0.5);
-    worst = Math.max(worst, Math.abs(byte - rounded));
-  }
-  return { pixelsError: worst };
-}
-
-/** Set up (where that is still to do), decoded once, checked. */
-async function begin(row: Row, contender: Contender, sessions: Map<string, Session>, network: Network, at: Latents) {
-  let session = sessions.get(row.name);
-  if (!session) {
-    row.setUp = await timed(async () => {
-      session = await contender.prepare(network);
-    });
-    sessions.set(row.name, session!);
-  }
-  const before = dispatchCount();
-  let output: Output;
-  row.first = await timed(async () => {
-    output = await session!.decode(at);
-  });
-  row.dispatches = dispatchCount() - before;
-  row.memory = memoryPeak();
-  return output;
-}
-
-/** One entry of `steady`: a decode, or the mean of some where one takes less than the clock and the system's noise. */
-async function sample(row: Row, session: Session, latents: Latents): Promise<void> {
-  if (row.steady.length === 0 && row.first! < 200) {
-    // The first decodes are the interpreter's.
-    const begun = performance.now();
-    let least = Number.POSITIVE_INFINITY;
-    while (performance.now() - begun < 150) least = Math.min(least, await timed(() => session.decode(latents)));
-    row.repeats = Math.min(400, Math.ceil(20 / least));
-  }
-  const whole = await timed(async () => {
-    for (let repeat = 0; repeat < row.repeats; repeat++) await session.decode(latents);
-  });
-  row.steady.push(whole / row.repeats);
-}
-
-async function runTask(network: Network, sizes: readonly number[], options: BenchOptions): Promise<Row[]> {
-  const { task } = network;
-  const wanted = contenders.filter(
-    ({ name, tasks, slow }) =>
-      (!tasks || tasks.includes(task)) &&
-      (!slow || options.slow) &&
-      (options.only.length === 0 || options.only.some((part) => name.toLowerCase().includes(part))),
-  );
-  charge('reference');
-  await reference.load?.();
-  const truth = await reference.prepare(network);
-  const sessions = new Map<string, Session>();
-  const rows: Row[] = [];
-  for (const size of sizes) {
-    const latents = latentsOf(size);
-    const expected = await referencePlanes(network, truth, latents);
-    const atThisSize: Row[] = [];
-    for (const contender of wanted) {
-      const { name } = contender;
-      const row: Row = { task, size, name, flops: nominalFlops(network, size), steady: [], repeats: 1 };
-      const smaller = rows.filter((one) => one.name === name && one.steady.length > 0).at(-1);
-      rows.push(row);
-      const expectedTime = smaller ? (smaller.steady[0]! * row.flops) / smaller.flops : 0;
-      if (expectedTime > longest) {
-        row.skipped = `not run: about ${Math.round(expectedTime / 1000)} s per decode, going by ${smaller?.size}×${smaller?.size}`;
-        continue;
-      }
-      charge(name);
-      try {
-        await contender.load?.();
-        const output = await begin(row, contender, sessions, network, latents);
-        Object.assign(row, compare(output, expected));
-        // The check's own memory is not the contender's.
-        charge('checks');
-        Object.assign(row, compare(await sessions.get(name)?.check?.(latents), expected));
-        atThisSize.push(row);
-        say(task, size, name, 'set-up', row.setUp?.toFixed(0), 'first', row.first?.toFixed(1));
-      } catch (error) {
-        row.failure = String(error);
-        say(task, size, name, 'failed:', row.failure);
-      }
-    }
-    for (let round = 0; round < options.rounds; round++)
-      for (const row of atThisSize) {
-        if ((round > 0 && row.first! > slowFrom) || row.failure) continue;
-        charge(row.name);
-        try {
-          await sample(row, sessions.get(row.name)!, latents);
-          row.memory = memoryPeak();
-        } catch (error) {
-          row.failure = String(error);
-        }
-        say(task, size, row.name, 'steady', row.steady.at(-1)?.toFixed(3) ?? row.failure);
-      }
-  }
-  for (const session of [truth, ...sessions.values()]) session.destroy?.();
-  return rows;
-}
-
-async function runBench(options: BenchOptions) {
-  const adapter = (await navigator.gpu?.requestAdapter()) ?? undefined;
-  const { vendor = '', architecture = '', description = '', isFallbackAdapter = false } = adapter?.info ?? {};
+async function runTogether(orders: Extract<Orders, { mode: 'together' }>) {
+  const networks = [await taesdNetwork(orders.weights), linearNetwork()];
   // Before and after, for others may use the machine meanwhile.
   const before = await measurePeak();
-  const networks = [await taesdNetwork(options.weights), linearNetwork()];
-  const rows: Row[] = [];
-  for (const network of networks) {
-    const sizes = options.sizes[network.task];
-    if (sizes?.length) rows.push(...(await runTask(network, sizes, options)));
-  }
+  const rows = await measure(networks, orders, { all: contenders, reference, say });
   const after = await measurePeak();
   return {
-    adapter: adapter && { vendor, architecture, description, isFallbackAdapter },
-    crossOriginIsolated,
-    userAgent: navigator.userAgent,
+    adapter: await adapterInfo(),
     peak: after && before && (after.gflops > before.gflops ? after : before),
     weights: networks[0]!.weights,
+    // Who can be asked to run alone.
+    names: contenders.filter(({ tasks }) => tasks?.includes('taesd') !== false).map(({ name }) => name),
     rows,
   };
 }
 
-export type BenchResult = Awaited<ReturnType<typeof runBench>>;
+/** `mark` waits until run.mjs has looked at the processes. */
+async function runAlone({ name, size, weights }: Extract<Orders, { mode: 'alone' }>) {
+  const contender = contenders.find((one) => one.name === name);
+  if (!contender) throw new Error(`there is no contender '${name}'`);
+  const network = await taesdNetwork(weights);
+  const latents = latentsOf(size);
+  const mark = (moment: string): Promise<Response> => post('mark', moment);
+  await mark('idle');
+  charge(name);
+  let session: Session | undefined;
+  const cold = await timed(async () => {
+    await contender.load?.();
+    session = await contender.prepare(network);
+    await session.decode(latents);
+  });
+  await mark('first');
+  const steady: number[] = [];
+  for (let spent = 0; steady.length < 1 || (spent < 3000 && steady.length < 50); spent += steady.at(-1)!)
+    steady.push(await timed(() => session?.decode(latents)));
+  await mark('steady');
+  return { name, size, flops: nominalFlops(network, size), cold, steady };
+}
 
-Object.assign(globalThis, { runBench });
+try {
+  const orders = (await (await fetch('orders')).json()) as Orders;
+  const result = await (orders.mode === 'alone' ? runAlone(orders) : runTogether(orders));
+  await post('result', JSON.stringify(result));
+} catch (error) {
+  await post('failure', String(error));
+}

@@ -54,7 +54,7 @@ function taesdSteps(): Step[] {
 }
 
 /** TAESD's decoder with the weights of a file, or with random ones of the same shapes where there is none. */
-export async function taesdNetwork(file: string | undefined): Promise<Network> {
+export async function taesdNetwork(file: string | Uint8Array | undefined): Promise<Network> {
   const steps = taesdSteps();
   const tensors = file ? await loadWeights(file) : randomWeights(steps);
   const convs = new Map<string, Conv>();

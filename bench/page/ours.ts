@@ -41,7 +41,6 @@ const gpu: Contender = {
 
 const stays: Contender = {
   name: 'latent-preview WebGPU, no read-back',
-  tasks: ['linear'],
   async prepare(network) {
     const decoder = decoderOf(network);
     const previewer = await createPreviewer({ format: 'sd15', decoder, backend: 'webgpu' });
@@ -62,3 +61,13 @@ const stays: Contender = {
 };
 
 export const ours: readonly Contender[] = [cpu, gpu, stays];
+
+/** Where there is no onnxruntime-web: our CPU path in floats, which the tests hold to PyTorch. */
+export const oursInFloats: Contender = {
+  name: 'reference',
+  async prepare(network) {
+    const runner = await createConvRunner(decoderOf(network).layers);
+    if (!runner) throw new Error('WebAssembly SIMD is needed');
+    return { decode: async ({ data, size }) => ({ planes: (await runner.run(data, [4, size, size])).planes }) };
+  },
+};

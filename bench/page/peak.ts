@@ -29,6 +29,12 @@ const best = async (run: () => void, queue: GPUQueue): Promise<number> => {
   return least;
 };
 
+export async function adapterInfo() {
+  const adapter = (await navigator.gpu?.requestAdapter()) ?? undefined;
+  const { vendor = '', architecture = '', description = '', isFallbackAdapter = false } = adapter?.info ?? {};
+  return adapter && { vendor, architecture, description, isFallbackAdapter };
+}
+
 /** Undefined without an adapter. */
 export async function measurePeak(): Promise<{ gflops: number; gigabytesPerSecond: number } | undefined> {
   const device = await (await navigator.gpu?.requestAdapter())?.requestDevice();

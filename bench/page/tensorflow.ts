@@ -26,6 +26,8 @@ interface TensorFlow {
   wasm: { setWasmPaths(folder: string): void };
 }
 
+export type { TensorFlow };
+
 const folder = '/peers/@tensorflow/';
 const scripts = [
   'tfjs/dist/tf.min.js',
@@ -35,7 +37,7 @@ const scripts = [
 
 let loaded: Promise<TensorFlow> | undefined;
 
-async function load(): Promise<TensorFlow> {
+async function loadInPage(): Promise<TensorFlow> {
   for (const script of scripts)
     await new Promise((resolve, reject) => {
       const element = document.createElement('script');
@@ -47,7 +49,7 @@ async function load(): Promise<TensorFlow> {
   return tf;
 }
 
-function contender(name: string, backend: string, slow = false): Contender {
+export function tensorflow(name: string, backend: string, load: () => Promise<TensorFlow>, slow = false): Contender {
   let tf: TensorFlow;
   return {
     name,
@@ -102,7 +104,7 @@ function contender(name: string, backend: string, slow = false): Contender {
   };
 }
 
-export const tensorflow: readonly Contender[] = [
-  contender('TensorFlow.js WASM', 'wasm'),
-  contender('TensorFlow.js WebGPU', 'webgpu', true),
+export const tensorflowInPage: readonly Contender[] = [
+  tensorflow('TensorFlow.js WASM', 'wasm', loadInPage),
+  tensorflow('TensorFlow.js WebGPU', 'webgpu', loadInPage, true),
 ];

@@ -12,6 +12,6 @@ fn finish(group: u32, x: u32, y: u32, sum: vec4f) {
   if (x >= view.width || y >= view.height) { return; }
   let options = weights[0];
   var value = sum + weights[1u + group];
-  if (options.y != 0.0) { value += added[group * view.outputPlane + y * view.width + x]; }
+  if (options.y != 0.0) { value += added[addedIndex(group, x, y)]; }
   writeGroup(group, x, y, max(value, options.x * value));
 }

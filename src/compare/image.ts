@@ -12,8 +12,8 @@ export interface ImageDataLike {
 
 /** Throws `shape` unless both are whole images of one size. */
 export function requireComparable(image: ImageDataLike, reference: ImageDataLike): void {
-  requireImage(image, 'image');
-  requireImage(reference, 'reference');
+  requireImage(image, 'compareImages: image');
+  requireImage(reference, 'compareImages: reference');
   if (image.width !== reference.width || image.height !== reference.height) {
     throw new LatentPreviewError(
       'shape',
@@ -23,26 +23,27 @@ export function requireComparable(image: ImageDataLike, reference: ImageDataLike
   }
 }
 
-function requireImage({ width, height, data }: ImageDataLike, name: string): void {
+/** Throws `shape` unless it is a whole image. @param name who speaks, and of what */
+export function requireImage({ width, height, data }: ImageDataLike, name: string): void {
   // By name, not instanceof: a frame or a worker has its own Uint8ClampedArray.
   const type: string | undefined = data?.[Symbol.toStringTag];
   if (type !== 'Uint8ClampedArray' && type !== 'Uint8Array') {
     throw new LatentPreviewError(
       'shape',
-      `compareImages: ${name}.data is ${type ?? typeof data}, needed is a Uint8ClampedArray or Uint8Array of RGBA ` +
+      `${name}.data is ${type ?? typeof data}, needed is a Uint8ClampedArray or Uint8Array of RGBA ` +
         'bytes; of a canvas, pass context.getImageData(0, 0, width, height)',
     );
   }
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw new LatentPreviewError(
       'shape',
-      `compareImages: ${name} is ${width}×${height}; width and height must be whole numbers of at least 1`,
+      `${name} is ${width}×${height}; width and height must be whole numbers of at least 1`,
     );
   }
   if (data.length !== 4 * width * height) {
     throw new LatentPreviewError(
       'shape',
-      `compareImages: ${name} is ${width}×${height} and has ${data.length} bytes, needed are 4 per pixel (RGBA): ` +
+      `${name} is ${width}×${height} and has ${data.length} bytes, needed are 4 per pixel (RGBA): ` +
         `${4 * width * height}`,
     );
   }

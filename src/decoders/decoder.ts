@@ -7,6 +7,8 @@ import type { Layer } from '../ops/op';
 export interface Decoder {
   /** What a person would call it: `linear sdxl/invokeai`, `quadratic`, `mlp 4-12-12-3`. */
   readonly name: string;
+  /** Base id of the latent space it was made for, where it says so: previewers of another one refuse it. */
+  readonly format?: string;
   /** Channels it takes, unpacked. */
   readonly channels: number;
   /** The domain it takes; the previewer converts latents of the other one. */

@@ -5,7 +5,8 @@ import { conv2d } from '../ops/conv2d';
 import { type Kernel, type KernelLimits, type Layer, paramsOf } from '../ops/op';
 import type { Shape } from '../tensor';
 import { narrowKernel, nineStages, winogradStages } from './conv-stages';
-import type { Dispatch } from './schedule';
+import type { Precision } from './precision';
+import { type DispatchView, viewWords } from './schedule';
 
 /**
  * `direct`: one dispatch per layer, what real GPUs are best at. `winograd`: convolutions in three stages with a quarter of
@@ -38,14 +39,15 @@ export interface Tiling {
   readonly planes: Readonly<Record<Scratch, number>>;
 }
 
-/** The family that suits the device. */
-export const familyOf = ({ adapterInfo }: GPUDevice): KernelFamily =>
-  adapterInfo?.isFallbackAdapter ? 'winograd' : 'direct';
+/** The family that suits the device. Stages have no form for half floats. */
+export const familyOf = ({ adapterInfo }: GPUDevice, precision: Precision): KernelFamily =>
+  adapterInfo?.isFallbackAdapter && precision === 'float32' ? 'winograd' : 'direct';
 
 export function stagesOf(layer: Layer, input: Shape, limits: KernelLimits, family: KernelFamily): StagedLayer {
   const conv = paramsOf(layer, conv2d);
   const adds = layer.add !== undefined;
-  const staged = conv && family === 'winograd' ? (winogradStages(conv, adds) ?? nineStages(conv, adds)) : undefined;
+  const stageable = conv && family === 'winograd' && layer.input === 'activations';
+  const staged = stageable ? (winogradStages(conv, adds) ?? nineStages(conv, adds)) : undefined;
   if (staged) return staged;
   const only = layer.kernel(input, limits);
   const kernel = conv ? narrowKernel(only, conv, layer.outputShape(input)) : only;
@@ -60,47 +62,22 @@ export const scratchBytes = (layers: readonly StagedLayer[], scratch: Scratch): 
 export interface Pass {
   readonly stage: number;
   readonly workgroups: Kernel['workgroups'];
-  /** The words of View in shaders/lib/activations-input.wgsl, in its order. */
-  readonly view: readonly number[];
+  /** The words of View in shaders/lib/view.wgsl. */
+  readonly view: Int32Array<ArrayBuffer>;
 }
 
 /** What a dispatch of the schedule becomes: each stage, for each strip. */
-export function passesOf({ stages, tiling }: StagedLayer, dispatch: Dispatch): Pass[] {
-  if (!tiling) return [{ stage: 0, workgroups: stages[0].workgroups(0), view: viewWordsOf(dispatch, {}) }];
-  const { side, strip } = tiling;
-  const tiles = Math.ceil(dispatch.width / side) * Math.ceil(dispatch.height / side);
+export function passesOf({ stages, tiling }: StagedLayer, view: DispatchView): Pass[] {
+  if (!tiling) return [{ stage: 0, workgroups: stages[0].workgroups(0), view: viewWords(view) }];
+  const { side, strip: tilePlane } = tiling;
+  const tiles = Math.ceil(view.width / side) * Math.ceil(view.height / side);
   const passes: Pass[] = [];
-  for (let firstTile = 0; firstTile < tiles; firstTile += strip) {
-    const tileCount = Math.min(strip, tiles - firstTile);
-    stages.forEach(({ from, to, workgroups }, stage) => {
-      const view = viewWordsOf(dispatch, {
-        ...(from ? { inputPlane: strip } : {}),
-        ...(to ? { outputPlane: strip } : {}),
-        firstTile,
-        tileCount,
-      });
-      passes.push({ stage, workgroups: workgroups(tileCount), view });
+  for (let firstTile = 0; firstTile < tiles; firstTile += tilePlane) {
+    const tileCount = Math.min(tilePlane, tiles - firstTile);
+    const words = viewWords(view, { firstTile, tileCount, tilePlane });
+    stages.forEach(({ workgroups }, stage) => {
+      passes.push({ stage, workgroups: workgroups(tileCount), view: words });
     });
   }
   return passes;
-}
-
-interface StripView {
-  readonly inputPlane?: number;
-  readonly outputPlane?: number;
-  readonly firstTile?: number;
-  readonly tileCount?: number;
-}
-
-function viewWordsOf(
-  { shape, width, height, inputPlane, inputOffset, keepFirst, keepCount, pictureRow }: Dispatch,
-  strip: StripView,
-): number[] {
-  const [, inputHeight, inputWidth] = shape;
-  return [
-    ...[width, height, strip.outputPlane ?? width * height],
-    ...[inputWidth, inputHeight, strip.inputPlane ?? inputPlane, inputOffset],
-    ...[keepFirst, keepCount, pictureRow],
-    ...[strip.firstTile ?? 0, strip.tileCount ?? 0],
-  ];
 }

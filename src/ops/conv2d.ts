@@ -93,6 +93,7 @@ export const conv2d: Op<Conv2dParams> = {
       },
       workgroups: [workgroups[0], workgroups[1], Math.ceil(outputChannelGroups / 2)],
       takesAdded: true,
+      takesHalves: true,
       weights: () => packWeights(params, inputChannelGroups, outputChannelGroups),
     };
   },

@@ -3,6 +3,7 @@
 import type { Shape } from '../tensor';
 import { conv2d, conv2dExamples } from './conv2d';
 import { groupNorm, groupNormExamples } from './group-norm';
+import { latentMap, latentMapExamples } from './latent-map';
 import { linear, linearExamples } from './linear';
 import { mlp, mlpExamples } from './mlp';
 import { type Examples, type Layer, layer, type Op } from './op';
@@ -11,7 +12,7 @@ import { resize, resizeExamples } from './resize';
 import { smooth, smoothExamples } from './smooth';
 import { unpack, unpackExamples } from './unpack';
 
-export { conv2d, groupNorm, layer, linear, mlp, polynomial, resize, smooth, unpack };
+export { conv2d, groupNorm, latentMap, layer, linear, mlp, polynomial, resize, smooth, unpack };
 
 interface BoundExample {
   readonly shape: Shape;
@@ -25,6 +26,7 @@ const bind = <P>(op: Op<P>, examples: Examples<P>): BoundExample[] =>
 export const opExamples = (): readonly BoundExample[] => [
   ...bind(linear, linearExamples),
   ...bind(polynomial, polynomialExamples),
+  ...bind(latentMap, latentMapExamples),
   ...bind(mlp, mlpExamples),
   ...bind(smooth, smoothExamples),
   ...bind(unpack, unpackExamples),

@@ -3,24 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { decode } from 'fast-png';
-import { colour, colours, give, openDemo, pixels, shown } from './page';
+import { colour, colours, give, openDemo, pixels, shown, violations } from './page';
 
-const axe = new URL('../../node_modules/axe-core/axe.min.js', import.meta.url).pathname;
 const steps = [0, 1, 2, 3, 4].map((step) => [step * 50, 255 - step * 40, 90]);
-
-async function violations(page: Page): Promise<readonly string[]> {
-  if (!(await page.evaluate(() => 'axe' in window))) {
-    // The page's policy allows no foreign scripts; the debugger's own evaluation is not bound by it.
-    await page.evaluate(readFileSync(axe, 'utf8'));
-  }
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
-  });
-}
 
 /** `name → bytes` of a ZIP whose files are stored, from its central directory. */
 function unzip(bytes: Buffer): Map<string, Buffer> {

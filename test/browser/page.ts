@@ -1,6 +1,7 @@
 // What the browser tests of the page share: opening it, giving it files, waiting for the picture, and making files
 // whose picture is known without the library.
 
+import { readFileSync } from 'node:fs';
 import { expect, type Page } from '@playwright/test';
 
 export interface TestFile {
@@ -99,4 +100,21 @@ export const fromByte = (byte: number): number => (byte / 255) * 2 - 1;
 export function colours(list: readonly (readonly number[])[], side = 8): Uint8Array {
   const values = list.flatMap((one) => one.flatMap((byte) => Array<number>(side * side).fill(fromByte(byte))));
   return npy([list.length, 3, side, side], values);
+}
+
+const axe = new URL('../../node_modules/axe-core/axe.min.js', import.meta.url).pathname;
+
+/** What axe finds on the page as it is. */
+export async function violations(page: Page): Promise<readonly string[]> {
+  if (!(await page.evaluate(() => 'axe' in window))) {
+    // The page's policy allows no foreign scripts; the debugger's own evaluation is not bound by it.
+    await page.evaluate(readFileSync(axe, 'utf8'));
+  }
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+  });
 }

@@ -145,3 +145,21 @@ test('07 own maps', async ({ suite: page }) => {
   expect(linear).toBeGreaterThan(64);
   expect(quadratic).toBeCloseTo(linear!, 3);
 });
+
+test('08 a map of one’s own, fitted', async ({ suite: page }) => {
+  const said = await page.evaluate(async () => {
+    const { createPreviewer, fitOwnMap, loadLatents } = (await import('/browser-suite.js' as string)) as Suite;
+    const latents = await loadLatents('/sdxl.safetensors');
+    // The picture of a published map: per pixel, so neighbours add nothing and a fit must find it.
+    const published = await createPreviewer({ format: 'sdxl' });
+    const image = await published.toImageData(latents, { size: 'image', resample: 'nearest' });
+    const { previewer, report, json } = await fitOwnMap([
+      { latents, image },
+      { latents, image },
+    ]);
+    const { width } = await previewer.toImageData(latents);
+    return { psnr: report.heldOut?.psnr, wider: width / (latents.tensor.shape[3] ?? 1), kind: JSON.parse(json).kind };
+  });
+  expect(said).toMatchObject({ wider: 2, kind: 'affine' });
+  expect(said.psnr).toBeGreaterThan(25);
+});
