@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { fuseLayers } from '../src/gpu/fuse';
+import { RecentMap } from '../src/gpu/memory';
 import { type Dispatch, type Schedule, schedule } from '../src/gpu/schedule';
 import { passesOf, scratchBytes, stagesOf } from '../src/gpu/stages';
 import { LatentPreviewError } from '../src/index';
@@ -181,6 +182,26 @@ describe('memory', () => {
         .filter(({ output }) => output === 'picture').length;
     expect(tiles(halves)).toBeGreaterThan(1);
     expect(tiles(halves)).toBeLessThan(tiles({ ...limits, elementBytes: 4 }));
+  });
+  it('sizes are kept as long as all fit, and room is made before the next is', () => {
+    const gone: string[] = [];
+    const sizes = new RecentMap<string>(3, (value) => gone.push(value), 100);
+    const get = (name: string, bytes: number, before: string[]): void => {
+      sizes.get(
+        name,
+        () => {
+          expect(gone).toEqual(before);
+          return name;
+        },
+        bytes,
+      );
+    };
+    get('a', 40, []);
+    get('b', 40, []);
+    sizes.get('a', () => 'not again');
+    get('c', 50, ['b']);
+    get('d', 300, ['b', 'a', 'c']);
+    get('e', 1, ['b', 'a', 'c', 'd']);
   });
   it('no dispatch reads the buffer it writes', () => {
     for (const { input, added, output } of schedule(taesd(true), [4, 200, 200], limits).slices.flat()) {
