@@ -79,7 +79,7 @@ export interface Previewer {
   toBlob(latents: Latents, options?: FrameOptions & { type?: string; quality?: number }): Promise<Blob>;
   /**
    * Records the decode into your encoder and submits nothing. The rgba8 texture stays the previewer's, is written again by
-   * the next frame of its size, and goes once eight other sizes were decoded. Latents in CPU memory are uploaded at once, so submit before you record others;
+   * the next frame of its size, and goes once eight other sizes were decoded, or some that took 256 MiB together. Latents in CPU memory are uploaded at once, so submit before you record others;
    * latents in a buffer of your device are read where they are.
    * @throws LatentPreviewError `gpu-unavailable` on the CPU backend, `shape`, `gpu-limit`
    */

@@ -6,13 +6,16 @@ import { outputScale } from '../src/decoders/decoder';
 import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
 import { fuseLayers } from '../src/gpu/fuse';
 import { type ScheduleLimits, schedule } from '../src/gpu/schedule';
+import type { KernelFamily } from '../src/gpu/stages';
 import { createPreviewer, LatentPreviewError, latentsFromArray } from '../src/index';
 import { noise } from '../src/ops/examples';
+import { conv2d, layer, unpack } from '../src/ops/index';
+import type { Layer } from '../src/ops/op';
 import { domainMap, viewLatents } from '../src/view';
 import { type ConvFixture, convFixtures } from './conv-fixtures';
 import { goldenCases } from './golden-suite';
 import { checked, describeGpu, withDevice as withFreshDevice } from './setup/gpu';
-import { differingPictures } from './tolerances';
+import { differingPictures, tolerances } from './tolerances';
 
 const fixture = (name: string): ConvFixture => convFixtures.find((one) => one.name === name)!;
 
@@ -22,11 +25,39 @@ afterAll(() => theDevice?.destroy());
 const withDevice = (run: (device: GPUDevice) => Promise<void>): Promise<void> =>
   checked(theDevice!, () => run(theDevice!));
 
-/** A decoder of a fixture, and a function that decodes latents of any size with it. */
-async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, limits: Partial<ScheduleLimits>) {
+type Net = Pick<ConvFixture, 'decoder' | 'format'>;
+
+/** A net of enough channels for kernels in stages, enlarging three times: the fixtures are narrower. */
+const wide: Net = {
+  format: fixture('taesd').format,
+  decoder: () => {
+    const conv = (inputs: number, outputs: number, upscale: 1 | 2, add?: number): Layer => {
+      const weight = noise(outputs * inputs * 9, inputs + outputs).map((value) => value / Math.sqrt(inputs * 3));
+      const activation = outputs === 3 ? 'none' : 'relu';
+      const bias = noise(outputs, 3).map((value) => value / 4);
+      const params = { inputs, outputs, size: 3, padding: 1, weight, bias, activation, upscale } as const;
+      return layer(conv2d, params, add === undefined ? {} : { add });
+    };
+    const stage = [conv(16, 16, 2), conv(16, 16, 1), conv(16, 16, 1, 2)];
+    const layers = [layer(unpack, { channels: 4, clamp: true }), conv(4, 16, 1), ...stage, ...stage, ...stage];
+    const output = { activation: 'clamp', range: [-2, 2] } as const;
+    return { ...fixture('taesd').decoder(), layers: [...layers, conv(16, 3, 1)], output };
+  },
+};
+
+/** A decoder of a net, and a function that decodes latents of any size with it. */
+async function gpuDecoder(
+  device: GPUDevice,
+  { decoder, format }: Net,
+  limits: Partial<ScheduleLimits>,
+  family?: KernelFamily,
+) {
   const { channels, layers, output, upscale } = decoder();
   const scale = { activation: output.activation, ...outputScale(output) };
-  const gpu: GpuDecoder = await createGpuDecoder(device, channels, layers, scale, limits);
+  const gpu: GpuDecoder = await createGpuDecoder(device, channels, layers, scale, {
+    ...limits,
+    ...(family ? { family } : {}),
+  });
   const decodeAll = (count: number, height: number, width: number, options = {}): Promise<Uint8ClampedArray[]> => {
     const data = noise(channels * height * width, 5).map((value) => value * 2);
     const view = viewLatents(latentsFromArray(data, { shape: [1, channels, height, width] }), format);
@@ -48,18 +79,22 @@ async function gpuDecoder(device: GPUDevice, { decoder, format }: ConvFixture, l
 
 describeGpu('tiles', () => {
   // From the latents; from a cut after the whole-picture layers; from the latents where a conv pads far more than it reaches.
-  for (const [name, bufferBytes, start] of [
-    ['taesd', 60_000, 'latents'],
-    ['taef2', 60_000, 'a cut'],
-    ['vae-approx', 40_000, 'latents'],
+  const exact = { maxSteps: 0, equalShare: 1 };
+  for (const [name, net, bufferBytes, start, family, tolerance] of [
+    ['taesd', fixture('taesd'), 60_000, 'latents', 'direct', exact],
+    ['taef2', fixture('taef2'), 60_000, 'a cut', 'direct', exact],
+    ['vae-approx', fixture('vae-approx'), 40_000, 'latents', 'direct', exact],
+    ['16 wide', wide, 120_000, 'latents', 'direct', exact],
+    // Its 4×4 blocks begin where a tile does, and each block rounds in its own way.
+    ['16 wide', wide, 120_000, 'latents', 'winograd', tolerances.picture],
   ] as const)
-    it(`${name}: tiles from ${start} are the whole picture, bit for bit`, () =>
+    it(`${name}, ${family}: tiles from ${start} are the whole picture${tolerance === exact ? ', bit for bit' : ''}`, () =>
       withDevice(async (device) => {
-        const { decoder, format } = fixture(name);
+        const { decoder, format } = net;
         const { upscale } = decoder();
         const layers = fuseLayers(decoder().layers);
-        const whole = await gpuDecoder(device, fixture(name), {});
-        const tiles = await gpuDecoder(device, fixture(name), { bufferBytes });
+        const whole = await gpuDecoder(device, net, {}, family);
+        const tiles = await gpuDecoder(device, net, { bufferBytes }, family);
         for (const [height, width] of [
           [13, 9],
           [3, 24],
@@ -74,13 +109,29 @@ describeGpu('tiles', () => {
           expect(planned.buffers.length).toBeLessThanOrEqual(start === 'latents' ? 3 : 4);
           const [expected, actual] = [await whole.decode(height, width), await tiles.decode(height, width)];
           const picture = (data: Uint8ClampedArray) => ({ width: width * upscale, height: height * upscale, data });
-          const exact = { maxSteps: 0, equalShare: 1 };
-          expect(differingPictures(picture(actual), picture(expected), exact)).toBeUndefined();
+          expect(differingPictures(picture(actual), picture(expected), tolerance)).toBeUndefined();
           expect(new Set(expected).size).toBeGreaterThan(20);
         }
         whole.gpu.destroy();
         tiles.gpu.destroy();
       }));
+});
+
+describeGpu('kernels in stages', () => {
+  it('draw the picture that direct ones draw', () =>
+    withDevice(async (device) => {
+      const direct = await gpuDecoder(device, wide, {}, 'direct');
+      const staged = await gpuDecoder(device, wide, {}, 'winograd');
+      const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+      const data = await direct.decode(7, 6);
+      const few = dispatch.mock.calls.length;
+      const picture = { width: 48, height: 56, data: await staged.decode(7, 6) };
+      expect(dispatch.mock.calls.length).toBeGreaterThan(3 * few);
+      dispatch.mockRestore();
+      expect(differingPictures(picture, { ...picture, data })).toBeUndefined();
+      direct.gpu.destroy();
+      staged.gpu.destroy();
+    }));
 });
 
 describeGpu('long decodes', () => {

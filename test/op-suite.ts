@@ -65,9 +65,17 @@ function fusedCases() {
     }));
 }
 
+/** Convolutions have kernels of several families. */
 function kernelCases() {
-  return opExamples().map(({ layer, shape }, index) => ({
-    name: `kernel = reference: ${layer.name} (${shape.join(', ')}) #${index}`,
+  const families = opExamples().flatMap((example, index) =>
+    (example.layer.name === 'conv2d' ? (['direct', 'winograd'] as const) : (['direct'] as const)).map((family) => ({
+      ...example,
+      index,
+      family,
+    })),
+  );
+  return families.map(({ layer, shape, index, family }) => ({
+    name: `kernel = reference: ${layer.name} (${shape.join(', ')}) #${index} ${family}`,
     run: async (device: GPUDevice) => {
       const [channels, height, width] = shape as [number, number, number];
       let input = noise(channels * height * width, index + 1);
@@ -79,7 +87,7 @@ function kernelCases() {
           )
         : undefined;
       const expected = layer.reference(input, shape, undefined, added);
-      const actual = await runLayer(device, layer, shape, input, added);
+      const actual = await runLayer(device, layer, shape, input, added, 'float32', family);
       if (layer.input !== 'picture')
         return differingPlanes(actual, expected, layer.outputShape(shape), tolerances.planes);
       const rounded = expected.map((value) => Math.round(Math.min(Math.max(value, 0), 1) * 255));

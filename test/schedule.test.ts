@@ -2,7 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { fuseLayers } from '../src/gpu/fuse';
+import { RecentMap } from '../src/gpu/memory';
 import { type Dispatch, type Schedule, schedule } from '../src/gpu/schedule';
+import { passesOf, scratchBytes, stagesOf } from '../src/gpu/stages';
 import { LatentPreviewError } from '../src/index';
 import type { Conv2dParams } from '../src/ops/conv2d';
 import { conv2d, groupNorm, layer, unpack } from '../src/ops/index';
@@ -181,6 +183,26 @@ describe('memory', () => {
     expect(tiles(halves)).toBeGreaterThan(1);
     expect(tiles(halves)).toBeLessThan(tiles({ ...limits, elementBytes: 4 }));
   });
+  it('sizes are kept as long as all fit, and room is made before the next is', () => {
+    const gone: string[] = [];
+    const sizes = new RecentMap<string>(3, (value) => gone.push(value), 100);
+    const get = (name: string, bytes: number, before: string[]): void => {
+      sizes.get(
+        name,
+        () => {
+          expect(gone).toEqual(before);
+          return name;
+        },
+        bytes,
+      );
+    };
+    get('a', 40, []);
+    get('b', 40, []);
+    sizes.get('a', () => 'not again');
+    get('c', 50, ['b']);
+    get('d', 300, ['b', 'a', 'c']);
+    get('e', 1, ['b', 'a', 'c', 'd']);
+  });
   it('no dispatch reads the buffer it writes', () => {
     for (const { input, added, output } of schedule(taesd(true), [4, 200, 200], limits).slices.flat()) {
       expect(input).not.toBe(output);
@@ -204,5 +226,38 @@ describe('slices', () => {
       const work = workOf(layers, { slices: [slice], buffers: [], width: 0, height: 0, work: 0 });
       if (slice.length > 1) expect(work).toBeLessThanOrEqual(limits.sliceWork);
     }
+  });
+});
+
+describe('stages', () => {
+  const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
+  for (const [channels, upscale, side] of [
+    [16, 1, 4],
+    [64, 1, 4],
+    [64, 2, 2],
+    [512, 1, 4],
+  ] as const)
+    it(`strips cover ${channels} channels enlarged ×${upscale} once, over little scratch`, () => {
+      const [height, width] = [123, 200];
+      const layer = conv(channels, channels, { upscale });
+      const staged = stagesOf(layer, [channels, height, width], device, 'winograd');
+      for (const scratch of ['tiles', 'sums'] as const)
+        expect(scratchBytes([staged], scratch)).toBeLessThanOrEqual(5 * MiB);
+      const [view] = schedule([layer, conv(channels, 3)], [channels, height, width], {
+        bufferBytes: Number.POSITIVE_INFINITY,
+        sliceWork: Number.POSITIVE_INFINITY,
+      }).slices[0]!.map((dispatch) => dispatch.view);
+      const passes = passesOf(staged, view!);
+      const covered = [0, 0, 0];
+      for (const { stage, view } of passes) {
+        expect(view[11]).toBe(covered[stage]);
+        covered[stage]! += view[12]!;
+      }
+      const tiles = Math.ceil((width * upscale) / side) * Math.ceil((height * upscale) / side);
+      expect(covered).toEqual([tiles, tiles, tiles]);
+    });
+  it('are not for real GPUs, nor for few channels', () => {
+    expect(stagesOf(conv(64, 64), [64, 8, 8], device, 'direct').stages).toHaveLength(1);
+    expect(stagesOf(conv(64, 8), [64, 8, 8], device, 'winograd').stages).toHaveLength(1);
   });
 });

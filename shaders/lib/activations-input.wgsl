@@ -11,3 +11,12 @@ fn readGroup(group: u32, x: i32, y: i32) -> vec4<real> {
   if (column < 0 || row < 0 || column >= i32(view.inputWidth) || row >= i32(view.inputHeight)) { return vec4<real>(); }
   return inputGroups[(group * view.inputHeight + u32(row)) * view.inputWidth + u32(column)];
 }
+
+// The same without a branch, for kernels that read many pixels: branches are what SwiftShader's compiler chokes on.
+fn readGroupUnbranched(group: u32, x: i32, y: i32) -> vec4<real> {
+  let place = vec2i(x + view.inputColumn, y + view.inputRow);
+  let size = vec2i(i32(view.inputWidth), i32(view.inputHeight));
+  let inside = vec2u(clamp(place, vec2i(0), size - 1));
+  let pixel = inputGroups[(group * view.inputHeight + inside.y) * view.inputWidth + inside.x];
+  return select(vec4<real>(), pixel, all(place == vec2i(inside)));
+}

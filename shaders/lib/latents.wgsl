@@ -55,3 +55,57 @@ fn readLatent(channel: u32, x: u32, y: u32) -> f32 {
   let map = domainMap[entry];
   return clamp(readElement(index), -largest, largest) * map.x + map.y;
 }
+
+// Four pixels, one below the other: the elements of channel 0, and their place in the patch. Worked out once for all
+// channels, and without branches: SwiftShader runs both sides of each.
+struct Column {
+  index: vec4u,
+  entry: vec4u,
+}
+
+// The tile's (x, y) to (x, y + 3); rows below its last are the last.
+fn columnAt(x: u32, y: u32) -> Column {
+  let p = latents.patchSize;
+  let rows = min(vec4u(y, y + 1u, y + 2u, y + 3u), vec4u(view.height - 1u)) + u32(view.inputRow);
+  let column = x + u32(view.inputColumn);
+  let outerY = rows / p;
+  let innerY = rows - outerY * p;
+  let outerX = column / p;
+  let innerX = column - outerX * p;
+  return Column(
+    latents.base + outerX * latents.columnStride + innerX * latents.patchColumnStride
+      + outerY * latents.rowStride + innerY * latents.patchRowStride,
+    innerY * p + innerX,
+  );
+}
+
+// readElement for four: one read each whatever the dtype, for the same reason.
+fn readElements(index: vec4u) -> vec4f {
+  let place = index >> vec4u(min(latents.dtype, 1u));
+  let words = vec4u(latentWords[place.x], latentWords[place.y], latentWords[place.z], latentWords[place.w]);
+  let halves = select(words & vec4u(0xffffu), words >> vec4u(16u), (index & vec4u(1u)) == vec4u(1u));
+  let brain = latents.dtype == 2u;
+  let bits = select(words, halves << vec4u(16u), brain);
+  if (latents.dtype != 1u) {
+    return select(bitcast<vec4f>(bits), vec4f(0.0), (bits & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
+  }
+  let low = unpack2x16float(halves.x | (halves.y << 16u));
+  let high = unpack2x16float(halves.z | (halves.w << 16u));
+  return select(vec4f(low, high), vec4f(0.0), (halves & vec4u(0x7c00u)) == vec4u(0x7c00u));
+}
+
+// readLatent for the four pixels.
+fn readColumn(channel: u32, column: Column) -> vec4f {
+  let p = latents.patchSize;
+  let entry = column.entry + channel * p * p;
+  let first = domainMap[entry.x];
+  var gain = vec4f(first.x);
+  var offset = vec4f(first.y);
+  if (p != 1u) {
+    let others = array<vec2f, 3>(domainMap[entry.y], domainMap[entry.z], domainMap[entry.w]);
+    gain = vec4f(first.x, others[0].x, others[1].x, others[2].x);
+    offset = vec4f(first.y, others[0].y, others[1].y, others[2].y);
+  }
+  let elements = readElements(column.index + channel * latents.channelStride);
+  return clamp(elements, vec4f(-largest), vec4f(largest)) * gain + offset;
+}

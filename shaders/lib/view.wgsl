@@ -19,6 +19,11 @@ struct View {
   // Where the tile goes in the picture, where it does.
   pictureColumn: u32,
   pictureRow: u32,
+  // Of a layer in stages (src/gpu/stages.ts): the strip's first tile, counted along the rows of tiles, how many, and what
+  // a plane of scratch holds.
+  firstTile: u32,
+  tileCount: u32,
+  tilePlane: u32,
 }
 
 @group(0) @binding(2) var<uniform> view: View;

@@ -7,10 +7,12 @@ import type { Layer } from '../ops/op';
 import type { LatentView } from '../view';
 import { compilePlan, type Plan, type PlanOutput } from './plan';
 import { choosePrecision, type Precision } from './precision';
+import { copyPicture, mapPictures, Readings, readingBytes } from './readings';
 import { type OutputSize, Resizer } from './resizer';
 import type { ScheduleLimits } from './schedule';
 import { isOutOfMemory, type Scoped, scoped } from './scopes';
 import type { LatentSource } from './source';
+import type { KernelFamily } from './stages';
 import type { FrameData } from './upload';
 
 export interface GpuDecoder {
@@ -60,6 +62,8 @@ export interface GpuDecoderOptions extends Partial<ScheduleLimits> {
   /** Default float32; `auto` takes float16 where the device has it and is not a software one. */
   readonly precision?: 'auto' | Precision;
   readonly software?: boolean;
+  /** Other kernels than suit the device, for tests. */
+  readonly family?: KernelFamily;
 }
 
 /** @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`, `gpu-unavailable` (float16 on a device without it) */
@@ -68,7 +72,7 @@ export async function createGpuDecoder(
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
-  { precision = 'float32', software = false, ...limits }: GpuDecoderOptions = {},
+  { precision = 'float32', software = false, family, ...limits }: GpuDecoderOptions = {},
 ): Promise<GpuDecoder> {
   const chosen = choosePrecision(precision, device, software);
   const lost = device.lost.then(({ message }) => {
@@ -78,7 +82,7 @@ export async function createGpuDecoder(
     );
   });
   lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
-  const plan = await Promise.race([compilePlan(device, channels, layers, output, chosen, limits), lost]);
+  const plan = await Promise.race([compilePlan(device, channels, layers, output, chosen, limits, family), lost]);
   return new DeviceDecoder(device, plan, lost);
 }
 
@@ -91,9 +95,9 @@ class DeviceDecoder implements GpuDecoder {
   readonly #plan: Plan;
   readonly #lost: Promise<never>;
   readonly #resizer: Resizer;
+  readonly #readings: Readings;
   #uploads: GPUBuffer | undefined;
   #uploaded: FrameData | undefined;
-  #readings: GPUBuffer | undefined;
   #lastReading: Promise<unknown> = Promise.resolve();
   #lastTurn: Promise<unknown> = Promise.resolve();
   /** Decodes of several submits that are running or waiting. */
@@ -105,6 +109,7 @@ class DeviceDecoder implements GpuDecoder {
     this.precision = plan.precision;
     this.#lost = lost;
     this.#resizer = new Resizer(device);
+    this.#readings = new Readings(device);
   }
 
   upload(frame: FrameData): { buffer: GPUBuffer; offset: number } {
@@ -117,7 +122,11 @@ class DeviceDecoder implements GpuDecoder {
         'gpu-limit',
         `latents: a frame of ${bytes} bytes exceeds the device's buffers of ${most}; use backend 'cpu'`,
       );
-    this.#uploads = this.#grown(this.#uploads, bytes, 'latents', GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    if (!this.#uploads || this.#uploads.size < bytes) {
+      this.#uploads?.destroy();
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+      this.#uploads = this.#device.createBuffer({ label: 'latents', size: Math.ceil(bytes / 256) * 256, usage });
+    }
     // Writes are whole words: an odd number of halves gets a zero beside it.
     let whole = data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     if (bytes !== data.byteLength) {
@@ -232,7 +241,7 @@ class DeviceDecoder implements GpuDecoder {
 
   async #readBack(jobs: readonly Job[], options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>[]> {
     const [{ view, size }] = jobs;
-    const together = Math.min(this.#plan.together(view), Math.floor(readBytes / pictureBytes(size)));
+    const together = Math.min(this.#plan.together(view), Math.floor(readBytes / readingBytes(size)));
     const step = jobs.some(({ alone }) => alone) ? 1 : Math.max(1, together);
     if (jobs.length <= step) {
       const pictures = await this.#read(jobs, (finish) => this.#decode(jobs, finish, options));
@@ -259,41 +268,22 @@ class DeviceDecoder implements GpuDecoder {
     jobs: readonly Job[],
     decode: (finish: Finish<GPUBuffer>) => Promise<GPUBuffer>,
   ): Promise<Uint8ClampedArray<ArrayBuffer>[]> {
-    const { width, height } = jobs[0].size;
-    const bytesPerRow = rowBytes(width);
-    const bytes = bytesPerRow * height;
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const { size } = jobs[0];
     let target: GPUBuffer;
     const buffer = await decode({
       prepare: () => {
-        target = this.#grown(this.#readings, bytes * jobs.length, 'pixels', usage);
-        this.#readings = target;
+        target = this.#readings.prepare(size, jobs.length);
       },
-      record: (encoder, texture, index) =>
-        encoder.copyTextureToBuffer({ texture }, { buffer: target, offset: index * bytes, bytesPerRow }, [
-          width,
-          height,
-        ]),
+      record: (encoder, texture, index) => copyPicture(encoder, texture, target, index),
       done: () => target,
     });
-    await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, bytes * jobs.length), this.#lost]);
-    const mapped = new Uint8Array(buffer.getMappedRange(0, bytes * jobs.length));
-    const pictures = jobs.map((_, index) => {
-      const pixels = new Uint8ClampedArray(width * height * 4);
-      for (let y = 0; y < height; y++) {
-        const start = index * bytes + y * bytesPerRow;
-        pixels.set(mapped.subarray(start, start + width * 4), y * width * 4);
-      }
-      return pixels;
-    });
-    buffer.unmap();
-    return pictures;
+    return mapPictures(buffer, size, jobs.length, this.#lost);
   }
 
   destroy(): void {
     this.#plan.destroy();
     this.#freeCopies();
-    this.#readings?.destroy();
+    this.#readings.destroy();
   }
 
   /** What can be made again. */
@@ -301,20 +291,6 @@ class DeviceDecoder implements GpuDecoder {
     this.#resizer.clear();
     this.#uploads?.destroy();
     this.#uploads = undefined;
-    // A reading that waits for its pixels keeps them.
-    if (this.#readings?.mapState !== 'unmapped') return;
-    this.#readings.destroy();
-    this.#readings = undefined;
-  }
-
-  /** The buffer, or a larger one in its place. */
-  #grown(buffer: GPUBuffer | undefined, size: number, label: string, usage: GPUBufferUsageFlags): GPUBuffer {
-    if (buffer && buffer.size >= size) return buffer;
-    buffer?.destroy();
-    return this.#device.createBuffer({ label, size: Math.ceil(size / 256) * 256, usage });
+    this.#readings.free();
   }
 }
-
-// Copies to buffers need rows at multiples of 256 bytes.
-const rowBytes = (width: number): number => Math.ceil((width * 4) / 256) * 256;
-const pictureBytes = ({ width, height }: OutputSize): number => rowBytes(width) * height;

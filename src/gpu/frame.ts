@@ -1,16 +1,21 @@
 // What one picture size keeps on the GPU: the picture, the buffers of its schedule and the bind groups, those over the
 // last source too. Recording a frame of a size seen before creates nothing.
 
-import type { Layer } from '../ops/op';
 import { createPicture } from './picture';
-import { type Dispatch, type Schedule, viewWords } from './schedule';
+import type { Dispatch, Schedule } from './schedule';
+import { passesOf, type Scratch, type StagedLayer, type Pass as StagePass, scratchBytes } from './stages';
 
-/** A layer, ready to run. */
+/** A stage of a layer, ready to run. */
 export interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly weights: GPUBuffer | undefined;
   readonly takesAdded: boolean;
+  readonly from: Scratch | undefined;
+  readonly to: Scratch | undefined;
 }
+
+/** What each dispatch of a schedule runs. */
+export type Staged = ReadonlyMap<Dispatch, StagedLayer>;
 
 /** Where latents lie and how they are read. */
 export interface BoundLatents {
@@ -24,6 +29,7 @@ export interface BoundLatents {
 
 interface Pass {
   readonly dispatch: Dispatch;
+  readonly step: Step;
   readonly workgroups: readonly [number, number, number];
   readonly view: GPUBufferBinding;
   /** Absent for those that read latents. */
@@ -36,18 +42,17 @@ const uniformStep = 256;
 export class Frame {
   readonly picture: GPUTexture;
   readonly #device: GPUDevice;
-  readonly #layers: readonly Layer[];
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly (readonly Step[])[];
   readonly #made: (GPUBuffer | GPUTexture)[] = [];
   readonly #buffers: readonly GPUBuffer[];
+  readonly #scratch = new Map<Scratch, GPUBuffer>();
   readonly #views: GPUBuffer;
   readonly #slices: readonly (readonly Pass[])[];
   readonly #pictureView: GPUTextureView;
   #latents: { readonly bound: BoundLatents; readonly groups: ReadonlyMap<Pass, GPUBindGroup> } | undefined;
 
-  constructor(device: GPUDevice, layers: readonly Layer[], steps: readonly Step[], schedule: Schedule) {
+  constructor(device: GPUDevice, steps: readonly (readonly Step[])[], schedule: Schedule, staged: Staged) {
     this.#device = device;
-    this.#layers = layers;
     this.#steps = steps;
     try {
       this.picture = this.#keep(createPicture(device, schedule.width, schedule.height, 'decoded'));
@@ -55,12 +60,22 @@ export class Frame {
       this.#buffers = schedule.buffers.map((size, index) =>
         this.#keep(device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE })),
       );
-      const dispatches = schedule.slices.flat();
-      this.#views = this.#createViews(dispatches);
-      const passes = new Map(
-        dispatches.map((dispatch, index) => [dispatch, this.#createPass(dispatch, index)] as const),
+      for (const scratch of scratches) {
+        const size = scratchBytes([...staged.values()], scratch);
+        const usage = GPUBufferUsage.STORAGE;
+        if (size > 0) this.#scratch.set(scratch, this.#keep(device.createBuffer({ label: scratch, size, usage })));
+      }
+      const planned = schedule.slices.map((slice) =>
+        slice.flatMap((dispatch) => {
+          const layer = staged.get(dispatch);
+          return layer ? passesOf(layer, dispatch.view).map((pass) => ({ dispatch, pass })) : [];
+        }),
       );
-      this.#slices = schedule.slices.map((slice) => slice.flatMap((dispatch) => passes.get(dispatch) ?? []));
+      this.#views = this.#createViews(planned.flat().map(({ pass }) => pass.view));
+      let index = 0;
+      this.#slices = planned.map((slice) =>
+        slice.map(({ dispatch, pass }) => this.#createPass(dispatch, pass, index++)),
+      );
     } catch (error) {
       // Nobody else could free what a failed allocation leaves.
       this.destroy();
@@ -74,7 +89,7 @@ export class Frame {
     const pass = encoder.beginComputePass({ label: 'latent-preview decode' });
     const passes = slice === undefined ? this.#slices.flat() : this.#slices[slice];
     for (const current of passes) {
-      pass.setPipeline(this.#steps[current.dispatch.layer].pipeline);
+      pass.setPipeline(current.step.pipeline);
       pass.setBindGroup(0, current.group ?? groups.get(current));
       pass.dispatchWorkgroups(...current.workgroups);
     }
@@ -90,11 +105,11 @@ export class Frame {
     return thing;
   }
 
-  /** The View of every dispatch, one after the other. */
-  #createViews(dispatches: readonly Dispatch[]): GPUBuffer {
-    const words = new Int32Array((dispatches.length * uniformStep) / 4);
-    dispatches.forEach(({ view }, index) => {
-      words.set(viewWords(view), (index * uniformStep) / 4);
+  /** The View of every pass, one after the other. */
+  #createViews(views: readonly Int32Array[]): GPUBuffer {
+    const words = new Int32Array((views.length * uniformStep) / 4);
+    views.forEach((view, index) => {
+      words.set(view, (index * uniformStep) / 4);
     });
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     const buffer = this.#keep(this.#device.createBuffer({ label: 'dispatch views', size: words.byteLength, usage }));
@@ -102,21 +117,13 @@ export class Frame {
     return buffer;
   }
 
-  #createPass(dispatch: Dispatch, index: number): Pass {
-    const view = {
-      buffer: this.#views,
-      offset: index * uniformStep,
-      size: viewWords(dispatch.view).byteLength,
-    };
-    return {
-      dispatch,
-      workgroups: this.#layers[dispatch.layer].kernel(dispatch.shape, this.#device.limits).workgroups,
-      view,
-      group:
-        dispatch.input === 'latents'
-          ? undefined
-          : this.#bind(dispatch, view, [{ binding: 0, resource: { buffer: this.#buffers[dispatch.input] } }]),
-    };
+  #createPass(dispatch: Dispatch, { stage, workgroups, view: words }: StagePass, index: number): Pass {
+    const step = this.#steps[dispatch.layer][stage];
+    const view = { buffer: this.#views, offset: index * uniformStep, size: words.byteLength };
+    const pass = { dispatch, step, workgroups, view };
+    if (dispatch.input === 'latents') return { ...pass, group: undefined };
+    const buffer = (step.from && this.#scratch.get(step.from)) ?? this.#buffers[dispatch.input];
+    return { ...pass, group: this.#bind(pass, [{ binding: 0, resource: { buffer } }]) };
   }
 
   #bindLatents(bound: BoundLatents): ReadonlyMap<Pass, GPUBindGroup> {
@@ -130,29 +137,36 @@ export class Frame {
       { binding: 6, resource: { buffer: view } },
     ];
     const readers = this.#slices.flat().filter(({ group }) => !group);
-    const groups = new Map(readers.map((pass) => [pass, this.#bind(pass.dispatch, pass.view, entries)] as const));
+    const groups = new Map(readers.map((pass) => [pass, this.#bind(pass, entries)] as const));
     this.#latents = { bound, groups };
     return groups;
   }
 
-  #bind({ layer, added, output }: Dispatch, view: GPUBufferBinding, input: readonly GPUBindGroupEntry[]): GPUBindGroup {
-    const { pipeline, weights, takesAdded } = this.#steps[layer];
+  #bind({ dispatch, step, view }: Omit<Pass, 'group'>, input: readonly GPUBindGroupEntry[]): GPUBindGroup {
+    const { layer, added, output } = dispatch;
+    const { pipeline, weights, takesAdded, to } = step;
     // Something must be bound where nothing is added: not the output, which is written.
     const addedBuffer = added === undefined ? weights : this.#buffers[added];
+    const goal = to ? this.#scratch.get(to) : output === 'picture' ? undefined : this.#buffers[output];
     return this.#device.createBindGroup({
-      label: `${this.#layers[layer].name} ${layer}`,
+      label: `${pipeline.label} ${layer}`,
       layout: pipeline.getBindGroupLayout(0),
       entries: [
         ...input,
         { binding: 2, resource: view },
         ...(weights ? [{ binding: 3, resource: { buffer: weights } }] : []),
-        { binding: 4, resource: output === 'picture' ? this.#pictureView : { buffer: this.#buffers[output] } },
+        { binding: 4, resource: goal ? { buffer: goal } : this.#pictureView },
         ...(takesAdded && addedBuffer ? [{ binding: 5, resource: { buffer: addedBuffer } }] : []),
       ],
     });
   }
 }
 
-/** Of a frame's picture and activations. */
-export const frameBytes = ({ buffers, width, height }: Schedule): number =>
-  buffers.reduce((sum, bytes) => sum + bytes, width * height * 4);
+const scratches = ['tiles', 'sums'] as const;
+
+/** Of a frame's picture, activations and scratch. */
+export function frameBytes({ buffers, width, height }: Schedule, staged: Staged): number {
+  const layers = [...staged.values()];
+  const sizes = [...buffers, ...scratches.map((scratch) => scratchBytes(layers, scratch))];
+  return sizes.reduce((sum, bytes) => sum + bytes, width * height * 4);
+}

@@ -12,6 +12,7 @@ import { checkPicture } from './picture';
 import { bytesOfReal, fitsHalves, type Precision, toReals } from './precision';
 import { type Schedule, type ScheduleLimits, schedule } from './schedule';
 import { bindingRange, type LatentSource, latentWords } from './source';
+import { familyOf, type KernelFamily, stagesOf } from './stages';
 
 export interface PlanOutput {
   readonly activation: 'clamp' | 'sigmoid' | 'oklab';
@@ -30,6 +31,7 @@ const largestBuffer = (200 * 2 ** 20) / 3;
 const sliceWork = 10e9;
 
 /**
+ * @param family of kernels; default what suits the device
  * @param wanted half floats give way to float32 where a layer has no kernel for them or a weight does not fit them
  * @throws LatentPreviewError `shader`, `gpu-limit`
  */
@@ -40,29 +42,31 @@ export async function compilePlan(
   output: PlanOutput,
   wanted: Precision,
   limits: Partial<ScheduleLimits> = {},
+  family = familyOf(device, wanted),
 ): Promise<Plan> {
   const layers = fuseLayers(decoderLayers);
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
   const shapes: (readonly number[])[] = [];
-  const kernels = layers.map((layer, index) => {
+  const stages = layers.map((layer, index) => {
     const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
-    const kernel = layer.kernel(input, device.limits);
-    return { kernel, weights: kernel.weights?.() };
+    const staged = stagesOf(layer, input, device.limits, family);
+    return staged.stages.map((stage) => ({ stage, values: stage.weights?.() }));
   });
-  const halves = kernels.every(({ kernel, weights }) => kernel.takesHalves && (!weights || fitsHalves(weights)));
+  const halves = stages.flat().every(({ stage, values }) => stage.takesHalves && (!values || fitsHalves(values)));
   const precision = halves ? wanted : 'float32';
-  const steps = kernels.map(async ({ kernel, weights: values }, index): Promise<Step> => {
-    const last = index === layers.length - 1;
+  const compileStage = async ({ stage, values }: (typeof stages)[number][number], index: number): Promise<Step> => {
+    const toPicture = index === layers.length - 1 && !stage.to;
+    const { from, to, takesAdded = false } = stage;
     const spec: KernelSpec = {
       input: layers[index].input,
-      output: last ? 'picture' : 'activations',
+      output: toPicture ? 'picture' : 'activations',
       precision,
       kernel: {
-        shader: kernel.shader,
+        shader: stage.shader,
         constants: {
-          ...kernel.constants,
-          ...(last
+          ...stage.constants,
+          ...(toPicture
             ? {
                 activation: activations[output.activation],
                 outputScale: output.scale,
@@ -74,8 +78,7 @@ export async function compilePlan(
       },
     };
     const pipeline = await compileKernel(device, spec);
-    const takesAdded = kernel.takesAdded ?? false;
-    if (!values) return { pipeline, weights: undefined, takesAdded };
+    if (!values) return { pipeline, weights: undefined, takesAdded, from, to };
     const packed = toReals(values, precision) as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     const weights = device.createBuffer({
       label: `${layers[index].name} ${index} weights`,
@@ -83,11 +86,12 @@ export async function compilePlan(
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
     });
     device.queue.writeBuffer(weights, 0, packed);
-    return { pipeline, weights, takesAdded };
-  });
+    return { pipeline, weights, takesAdded, from, to };
+  };
+  const steps = stages.map((ofLayer, index) => Promise.all(ofLayer.map((stage) => compileStage(stage, index))));
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
   const elementBytes = bytesOfReal[precision];
-  return new Plan(device, layers, await Promise.all(steps), precision, {
+  return new Plan(device, layers, await Promise.all(steps), precision, family, {
     bufferBytes,
     sliceWork,
     elementBytes,
@@ -100,7 +104,8 @@ export class Plan {
   readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly (readonly Step[])[];
+  readonly #family: KernelFamily;
   readonly #limits: ScheduleLimits;
   /** Less than the limit once memory did not suffice. */
   #bufferBytes: number;
@@ -112,14 +117,16 @@ export class Plan {
   constructor(
     device: GPUDevice,
     layers: readonly Layer[],
-    steps: readonly Step[],
+    steps: readonly (readonly Step[])[],
     precision: Precision,
+    family: KernelFamily,
     limits: ScheduleLimits,
   ) {
     this.precision = precision;
     this.#device = device;
     this.#layers = layers;
     this.#steps = steps;
+    this.#family = family;
     this.#limits = limits;
     this.#bufferBytes = limits.bufferBytes;
     this.#latentViews = new ContentCache(device, 'latent view', GPUBufferUsage.UNIFORM);
@@ -182,7 +189,7 @@ export class Plan {
   }
 
   destroy(): void {
-    for (const { weights } of this.#steps) weights?.destroy();
+    for (const { weights } of this.#steps.flat()) weights?.destroy();
     this.#frames.clear();
     this.#latentViews.clear();
     this.#maps.clear();
@@ -190,11 +197,19 @@ export class Plan {
 
   #frame(shape: Shape): Frame {
     const planned = this.#schedule(shape);
+    const staged = new Map(
+      planned.slices
+        .flat()
+        .map((dispatch) => [
+          dispatch,
+          stagesOf(this.#layers[dispatch.layer], dispatch.shape, this.#device.limits, this.#family),
+        ]),
+    );
     const create = (): Frame => {
       checkPicture(this.#device, planned.width, planned.height);
-      return new Frame(this.#device, this.#layers, this.#steps, planned);
+      return new Frame(this.#device, this.#steps, planned, staged);
     };
-    return this.#frames.get(shape.join('×'), create, frameBytes(planned));
+    return this.#frames.get(shape.join('×'), create, frameBytes(planned, staged));
   }
 
   #schedule(shape: Shape): Schedule {

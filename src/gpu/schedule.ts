@@ -52,11 +52,21 @@ export interface ScheduleLimits {
   readonly elementBytes?: number;
 }
 
+/** What one pass of a layer in stages covers, as view.wgsl has it. */
+export interface Strip {
+  readonly firstTile: number;
+  readonly tileCount: number;
+  readonly tilePlane: number;
+}
+
+const noStrip: Strip = { firstTile: 0, tileCount: 0, tilePlane: 0 };
+
 /** The words of View. */
-export const viewWords = (view: DispatchView): Int32Array<ArrayBuffer> =>
+export const viewWords = (view: DispatchView, strip: Strip = noStrip): Int32Array<ArrayBuffer> =>
   Int32Array.of(
     ...[view.width, view.height, view.inputWidth, view.inputHeight, view.inputColumn, view.inputRow],
     ...[view.addedWidth, view.addedPlane, view.addedOffset, view.pictureColumn, view.pictureRow],
+    ...[strip.firstTile, strip.tileCount, strip.tilePlane],
   );
 
 /**
