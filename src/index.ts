@@ -2,7 +2,7 @@
 // biome-ignore-all assist/source/organizeImports: the order is the point
 
 // Files and memory → latents
-export { type LoadLatentsOptions, loadLatents, loadWeights } from './load';
+export { type ListedTensor, type LoadLatentsOptions, listTensors, loadLatents, loadWeights } from './load';
 export type { HubFile, LoadOptions, LoadWeightsOptions, Progress, Source } from './source';
 export type { DType, Shape, Tensor } from './tensor';
 export {

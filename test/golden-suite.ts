@@ -64,18 +64,19 @@ async function readGolden(read: ReadShared, family: GoldenFamily): Promise<Golde
   };
 }
 
-/** Each family layer by layer in float32, and the plan's picture. */
+/** Each family layer by layer in float32, with the kernels for GPUs and those for software, and the plan's picture. */
 export const goldenCases = (read: ReadShared, wanted: readonly GoldenFamily[] = allFamilies): SuiteCase[] =>
   wanted.map((family) => ({
     name: `real weights = PyTorch: ${family}`,
     run: async (device) => {
       const golden = await readGolden(read, family);
       const { decoder, input, inputShape, expected, size } = golden;
-      const planes = await runLayersOnGpu(device, decoder.layers, inputShape.slice(1), input);
-      return (
-        differingPlanes(planes, expected, size, tolerances.conv) ??
-        differingPictures(await decode(device, golden, 'float32'), pictureOf(expected, size, decoder))
-      );
+      for (const kernels of ['direct', 'winograd'] as const) {
+        const planes = await runLayersOnGpu(device, decoder.layers, inputShape.slice(1), input, 'float32', kernels);
+        const wrong = differingPlanes(planes, expected, size, tolerances.conv);
+        if (wrong) return `${kernels}: ${wrong}`;
+      }
+      return differingPictures(await decode(device, golden, 'float32'), pictureOf(expected, size, decoder));
     },
   }));
 

@@ -9,5 +9,5 @@ const largestHalf = vec4f(65504.0);
 fn writeGroup(group: u32, x: u32, y: u32, value: vec4f) {
   var kept = value;
   if (realIsHalf) { kept = clamp(value, -largestHalf, largestHalf); }
-  outputGroups[group * view.outputPlane + y * view.width + x] = vec4<real>(kept);
+  outputGroups[(group * view.height + y) * view.width + x] = vec4<real>(kept);
 }

@@ -17,6 +17,8 @@ export interface KernelSpec {
 interface DeviceCache {
   readonly modules: Map<string, GPUShaderModule>;
   readonly pipelines: Map<string, GPUComputePipeline>;
+  /** Those on their way: a decoder's layers ask for the same ones at once. */
+  readonly compiling: Map<string, Promise<GPUComputePipeline>>;
 }
 
 const caches = new WeakMap<GPUDevice, DeviceCache>();
@@ -24,7 +26,7 @@ const caches = new WeakMap<GPUDevice, DeviceCache>();
 function cacheOf(device: GPUDevice): DeviceCache {
   let cache = caches.get(device);
   if (!cache) {
-    cache = { modules: new Map(), pipelines: new Map() };
+    cache = { modules: new Map(), pipelines: new Map(), compiling: new Map() };
     caches.set(device, cache);
   }
   return cache;
@@ -62,14 +64,24 @@ const descriptorOf = (device: GPUDevice, spec: KernelSpec): GPUComputePipelineDe
  * @throws LatentPreviewError `shader`, with the compiler's messages and their lines
  */
 export async function compileKernel(device: GPUDevice, spec: KernelSpec): Promise<GPUComputePipeline> {
-  const { pipelines } = cacheOf(device);
+  const { pipelines, compiling } = cacheOf(device);
   const key = keyOf(spec);
-  const known = pipelines.get(key);
+  const known = pipelines.get(key) ?? compiling.get(key);
   if (known) return known;
+  const compiled = compile(device, spec);
+  compiling.set(key, compiled);
   try {
-    const pipeline = await device.createComputePipelineAsync(descriptorOf(device, spec));
+    const pipeline = await compiled;
     pipelines.set(key, pipeline);
     return pipeline;
+  } finally {
+    compiling.delete(key);
+  }
+}
+
+async function compile(device: GPUDevice, spec: KernelSpec): Promise<GPUComputePipeline> {
+  try {
+    return await device.createComputePipelineAsync(descriptorOf(device, spec));
   } catch (cause) {
     throw new LatentPreviewError('shader', `${labelOf(spec)}: ${await compilerMessages(device, spec, cause)}`, {
       cause,

@@ -26,10 +26,11 @@ export interface KernelLimits {
 
 /**
  * `latents`: reads latents through lib/latents.wgsl (any dtype, layout, packing, domain).
+ * `unpacked`: the same four channels to a vec4f, softly clamped where asked, through lib/unpacked.wgsl.
  * `activations`: reads what a layer before it wrote, four channels to a vec4f, through lib/activations-input.wgsl.
  * `picture`: reads a finished rgba8 picture.
  */
-export type OpInput = 'latents' | 'activations' | 'picture';
+export type OpInput = 'latents' | 'unpacked' | 'activations' | 'picture';
 
 export interface Op<P> {
   readonly name: string;
