@@ -8,12 +8,12 @@ import { commonBase } from './match';
 import type { Entry, LatentFile, Reference, State } from './state';
 
 export interface OpenPair {
-  /** Unique among the pairs: what the report calls it. */
+  /** The latents' base name, made unique: what the report calls the pair. */
   readonly name: string;
   readonly entry: Entry;
   readonly file: LatentFile;
   readonly reference: Reference;
-  /** How many other pictures the file holds: of a batch, what is on show is taken. */
+  /** Which item and frame, where the file holds several: the ones on show. */
   readonly place: string;
   /** False where order alone brought the two together. */
   readonly alike: boolean;
@@ -28,7 +28,10 @@ export interface OpenPairs {
 }
 
 export function openPairs({ entries }: State, family: LatentFormat): OpenPairs {
-  const ours = entries.filter(({ format }) => familyOf(format).base === family.base);
+  // Steps of noise are no pairs, and their last one is another sample.
+  const ours = entries.filter(
+    ({ format, sample }) => familyOf(format).base === family.base && sample?.kind !== 'sequence',
+  );
   const pairs: OpenPair[] = [];
   const bare: string[] = [];
   for (const entry of ours)
@@ -36,8 +39,9 @@ export function openPairs({ entries }: State, family: LatentFormat): OpenPairs {
       const { reference } = file;
       if (!reference) bare.push(file.name);
       else {
-        const same = pairs.filter((pair) => pair.file.name === file.name).length;
-        const name = same > 0 ? `${file.name} (${same + 1})` : file.name;
+        const base = baseOf(file);
+        const same = pairs.filter((pair) => baseOf(pair.file) === base).length;
+        const name = same > 0 ? `${base} (${same + 1})` : base;
         const alike = entry.sample !== undefined || commonBase(file.name, reference.name) > 0;
         pairs.push({ name, entry, file, reference, place: placeOf(entry), alike });
       }
@@ -51,6 +55,8 @@ export function openPairs({ entries }: State, family: LatentFormat): OpenPairs {
   );
   return { pairs, bare, others };
 }
+
+const baseOf = ({ name }: LatentFile): string => name.replace(/\.[^.]+$/, '');
 
 function placeOf(entry: Entry): string {
   const view = viewOf(entry);

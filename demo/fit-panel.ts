@@ -1,14 +1,14 @@
 // The Fit panel: which pairs, which map, and the fit itself. Loaded when it is first opened.
 
 import type { LatentMap, LatentMapKind } from '../src/decoders/latent-map';
-import { mapFeatures } from '../src/decoders/latent-map';
 import { heldOutPlaces } from '../src/fit/hold-out';
 import type { LatentFormat } from '../src/index';
 import { familyOf, shortName } from './decoders';
 import { announce, byId, errorText, fillSelect } from './dom';
-import { defaultDecoder, viewOf } from './entry';
+import { defaultDecoder } from './entry';
 import type { FitSettings } from './fit.worker';
-import { fitPairOf, type OpenPair, openPairs } from './fit-pairs';
+import { heldNote, type Plan, pairsNote, ridgeNote, ridgeOf, sizeNote } from './fit-notes';
+import { fitPairOf, openPairs } from './fit-pairs';
 import { createFitResult } from './fit-result';
 import { createRows } from './fit-rows';
 import { fitInWorker } from './fit-run';
@@ -35,14 +35,6 @@ const shares: Readonly<Record<string, string>> = {
 const options = (labels: Readonly<Record<string, string>>): readonly { value: string; label: string }[] =>
   Object.entries(labels).map(([value, label]) => ({ value, label }));
 
-/** What the fit would take, were it started now. */
-interface Plan {
-  readonly family: LatentFormat;
-  readonly pairs: readonly OpenPair[];
-  readonly used: readonly OpenPair[];
-  readonly heldOut: ReadonlySet<string>;
-}
-
 export function createFitPanel(store: Store): void {
   const details = byId('fit', HTMLDetailsElement);
   const form = byId('fit-form', HTMLFormElement);
@@ -68,7 +60,7 @@ export function createFitPanel(store: Store): void {
       update(store.state);
     },
     holdOut(name, heldOut) {
-      const held = new Set(plan(store.state)?.heldOut);
+      const held = new Set(ticked);
       if (heldOut) held.add(name);
       else held.delete(name);
       ticked = held;
@@ -81,27 +73,29 @@ export function createFitPanel(store: Store): void {
     const entry = currentEntry(state);
     if (!entry) return undefined;
     const family = familyOf(entry.format);
-    const { pairs } = openPairs(state, family);
-    const used = pairs.filter(({ name }) => !unused.has(name));
+    const open = openPairs(state, family);
+    const used = open.pairs.filter(({ name }) => !unused.has(name));
     const share = fields.share.value;
     const places = share === 'ticked' ? undefined : heldOutPlaces(used.length, Number(share));
     const held = used.filter(({ name }, index) => places?.has(index) ?? ticked.has(name));
-    return { family, pairs, used, heldOut: new Set(held.map(({ name }) => name)) };
+    return { ...open, family, used, heldOut: new Set(held.map(({ name }) => name)) };
   }
 
   const update = (state: State): void => {
     const planned = details.open ? plan(state) : undefined;
     if (!planned) return;
-    const { family, pairs, used, heldOut } = planned;
+    const { pairs, used, heldOut } = planned;
+    // Whatever ticked them: it is what `those ticked` starts from.
+    ticked = heldOut;
     showRows(pairs, new Set(used.map(({ name }) => name)), heldOut);
     byId('fit-pairs', HTMLElement).hidden = pairs.length === 0;
-    say('fit-pairs-note', pairsNote(state, family, pairs));
+    say('fit-pairs-note', pairsNote(planned, state));
     say('fit-held', heldNote(used.length, heldOut.size));
     say('fit-size', sizeNote(planned, settings(planned)));
     const ridge = ridgeOf(fields.ridge.value);
     fields.ridge.ariaInvalid = String(ridge === 'wrong');
     say('fit-ridge-note', ridgeNote(ridge, fields.ridge.value, heldOut.size));
-    showWays(state, family);
+    showWays(state, planned);
   };
 
   function settings({ family, heldOut }: Plan): FitSettings {
@@ -153,7 +147,9 @@ export function createFitPanel(store: Store): void {
   function work(on: boolean): void {
     const cancel = byId('fit-cancel', HTMLButtonElement);
     const focused = document.activeElement === (on ? start : cancel);
-    byId('fit-work', HTMLElement).hidden = !on;
+    const row = byId('fit-work', HTMLElement);
+    row.hidden = !on;
+    row.scrollIntoView({ block: 'nearest' });
     start.disabled = on;
     details.dataset.state = on ? 'fitting' : 'idle';
     if (on) progress(0, 'fitting');
@@ -186,11 +182,6 @@ export function createFitPanel(store: Store): void {
     event.preventDefault();
     void run();
   });
-  fields.share.addEventListener('change', () => {
-    if (fields.share.value === 'ticked') return;
-    ticked = new Set();
-    update(store.state);
-  });
   byId('fit-cancel', HTMLButtonElement).addEventListener('click', () => running?.abort());
   details.addEventListener('toggle', () => update(store.state));
   store.listen(update);
@@ -207,6 +198,7 @@ function complain(message: string | undefined): void {
   const place = byId('fit-error', HTMLElement);
   place.hidden = message === undefined;
   place.textContent = message ?? '';
+  place.scrollIntoView({ block: 'nearest' });
 }
 
 /** Told again only where it has changed. */
@@ -222,14 +214,13 @@ const closedSamples = ({ samples, entries }: State, { base }: LatentFormat): Sta
   );
 
 /** Ways to more pairs, and to files that could not be opened. */
-function showWays(state: State, family: LatentFormat): void {
+function showWays(state: State, { family, others }: Plan): void {
   const show = (id: string, count: number, text: string): void => {
     byId(id, HTMLElement).hidden = count === 0;
     say(id, text);
   };
   const samples = closedSamples(state, family).length;
   show('fit-samples', samples, `Add ${samples} ${samples === 1 ? 'sample' : 'samples'}`);
-  const { others } = openPairs(state, family);
   const files = others.reduce((sum, entry) => sum + entry.files.length, 0);
   show('fit-read', files, `Read ${files} of another format as ${shortName(family)}`);
   const { length } = state.problems;
@@ -245,64 +236,4 @@ function readAs(store: Store, family: LatentFormat): void {
     return { ...entry, format: family.id, decoder, domain, layout: undefined, grid: undefined };
   };
   store.set({ entries: store.state.entries.map((entry) => (others.includes(entry) ? read(entry) : entry)) });
-}
-
-function pairsNote(state: State, family: LatentFormat, pairs: readonly OpenPair[]): string {
-  const { bare } = openPairs(state, family);
-  const format = shortName(family);
-  const without = (what: string, names: readonly string[]): string =>
-    names.length === 0
-      ? ''
-      : ` Without ${what}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}.`;
-  return (
-    (pairs.length === 0
-      ? `No pairs for ${format} yet. Drop latents and pictures here`
-      : `${pairs.length} ${pairs.length === 1 ? 'pair' : 'pairs'} for ${format}. Drop more here`) +
-    ', in any order: their names match them.' +
-    without('a picture', bare) +
-    without(
-      'latents',
-      state.waiting.map(({ name }) => name),
-    )
-  );
-}
-
-function heldNote(used: number, heldOut: number): string {
-  const flatters =
-    'nothing is held out: the figures will say how well the map repeats pictures that it has seen, not how it does on others.';
-  if (used === 0) return '';
-  if (used === 1) return `With one pair, ${flatters} Add a pair to know.`;
-  if (heldOut === 0) return `N${flatters.slice(1)}`;
-  return `${heldOut} of ${used} held out: the map is judged on what it has not seen.`;
-}
-
-function sizeNote(
-  { used, heldOut }: Plan,
-  { format, kind = 'affine', neighbourhood = 1, upscale = 1 }: FitSettings,
-): string {
-  const features = mapFeatures({ kind, channels: familyOf(format).channels, neighbourhood });
-  const outputs = 3 * upscale ** 2;
-  const pixels = used
-    .filter(({ name }) => !heldOut.has(name))
-    .reduce((sum, { entry }) => {
-      const view = viewOf(entry);
-      return sum + (view ? view.height * view.width : 0);
-    }, 0);
-  return (
-    `${(features * outputs).toLocaleString('en')} coefficients (${features.toLocaleString('en')} for each of ${outputs} ` +
-    `outputs) from ${pixels.toLocaleString('en')} latent pixels.`
-  );
-}
-
-const ridgeOf = (text: string): number | 'auto' | 'wrong' => {
-  const word = text.trim().toLowerCase();
-  if (word === '' || word === 'auto') return 'auto';
-  const value = Number(word.replace(',', '.'));
-  return value >= 0 && Number.isFinite(value) ? value : 'wrong';
-};
-
-function ridgeNote(ridge: ReturnType<typeof ridgeOf>, text: string, heldOut: number): string {
-  if (ridge === 'wrong') return `Ridge: '${text}' is neither auto nor a number from 0 up, such as 0.001.`;
-  if (ridge !== 'auto') return '';
-  return heldOut > 0 ? 'auto: what does best on the held-out pictures.' : 'auto: 0.0001, as nothing is held out.';
 }

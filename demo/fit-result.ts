@@ -23,18 +23,20 @@ export function createFitResult(store: Store): FitResult {
       const { map, report } = fitted;
       const judged = judgedTables(fitted);
       const text = verdict(fitted, judged);
+      const means = meansTable(fitted, judged);
       section.replaceChildren(
         make('h2', { id: 'fit-name', textContent: map.name }),
         make('p', { className: 'fit-verdict', textContent: text }),
         ...report.warnings.map((warning) =>
           make('p', { className: 'fit-warning', textContent: `${warning}. Domain, above, says what they are.` }),
         ),
-        meansTable(fitted, judged),
+        means,
         ...pictures(fitted, judged),
         make('p', { className: 'facts', textContent: made(fitted) }),
         ...actions(store, fitted, family),
       );
       section.hidden = false;
+      means.scrollIntoView({ block: 'nearest' });
       announce(`${map.name}: ${text}`);
     },
   };
@@ -61,12 +63,14 @@ function verdict({ report: { heldOut, fitted } }: Fitted, [best]: readonly Judge
   const where = heldOut
     ? 'on pictures that it has not seen'
     : 'on the pictures that it was fitted on, which flatters it';
-  const gain = best ? psnr - best.psnr : 0;
   const beside = best
-    ? `; ${Math.abs(gain).toFixed(1)} dB ${gain < 0 ? 'below' : 'above'} the best published table, ${best.format}`
+    ? `; ${difference(psnr, best.psnr)} the best published table, ${best.format}`
     : '; nobody has published a table for this format';
   return `${decibels(psnr)} dB ${where}${beside}.`;
 }
+
+const difference = (psnr: number, other: number): string =>
+  `${decibels(Math.abs(psnr - other))} dB ${psnr < other ? 'below' : 'above'}`;
 
 const decibels = (psnr: number): string => (psnr === Infinity ? '∞' : psnr.toFixed(2));
 
@@ -171,7 +175,7 @@ function pictures({ report }: Fitted, tables: readonly JudgedTable[]): readonly 
 }
 
 function made({ map, report: { ridge, ridges, pixels } }: Fitted): string {
-  const chosen = ridges ? `, the best of ${ridges.length} on the held-out pictures` : '';
+  const chosen = ridges ? `, the best of ${ridges.length} on the held-out pictures, which flatters it a little` : '';
   return `${map.coefficients.length.toLocaleString('en')} coefficients from ${pixels.toLocaleString('en')} latent pixels; ridge ${ridge}${chosen}.`;
 }
 

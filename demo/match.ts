@@ -38,7 +38,7 @@ export function commonBase(latents: string, image: string): number {
 /**
  * For each name of latents the index of its image: the one with the longest common base, else what is left in order.
  * An image may serve several latents by name, but one alone by order.
- * @param byName nothing goes by order, unless one of each is left and there is no doubt
+ * @param byName nothing goes by order, unless there is one of each and no doubt
  */
 export function matchReferences(
   latents: readonly string[],
@@ -51,7 +51,6 @@ export function matchReferences(
     return best > 0 ? bases.indexOf(best) : undefined;
   });
   const left = images.map((_, index) => index).filter((index) => !found.includes(index));
-  const lonely = found.filter((index) => index === undefined);
-  if (byName && (left.length !== 1 || lonely.length !== 1)) return found;
+  if (byName && (latents.length > 1 || images.length > 1)) return found;
   return found.map((index) => index ?? left.shift());
 }
