@@ -39,8 +39,8 @@ export function openPairs({ entries }: State, family: LatentFormat): OpenPairs {
       const { reference } = file;
       if (!reference) bare.push(file.name);
       else {
-        const base = baseOf(file);
-        const same = pairs.filter((pair) => baseOf(pair.file) === base).length;
+        const base = baseName(file.name);
+        const same = pairs.filter((pair) => baseName(pair.file.name) === base).length;
         const name = same > 0 ? `${base} (${same + 1})` : base;
         const alike = entry.sample !== undefined || commonBase(file.name, reference.name) > 0;
         pairs.push({ name, entry, file, reference, place: placeOf(entry), alike });
@@ -56,7 +56,8 @@ export function openPairs({ entries }: State, family: LatentFormat): OpenPairs {
   return { pairs, bare, others };
 }
 
-const baseOf = ({ name }: LatentFile): string => name.replace(/\.[^.]+$/, '');
+/** `coffee.sdxl.npy` → `coffee.sdxl` */
+export const baseName = (file: string): string => file.replace(/\.[^.]+$/, '');
 
 function placeOf(entry: Entry): string {
   const view = viewOf(entry);

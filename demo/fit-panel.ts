@@ -8,7 +8,7 @@ import { announce, byId, errorText, fillSelect } from './dom';
 import { defaultDecoder } from './entry';
 import type { FitSettings } from './fit.worker';
 import { heldNote, type Plan, pairsNote, ridgeNote, ridgeOf, sizeNote } from './fit-notes';
-import { fitPairOf, openPairs } from './fit-pairs';
+import { baseName, fitPairOf, openPairs } from './fit-pairs';
 import { createFitResult } from './fit-result';
 import { createRows } from './fit-rows';
 import { fitInWorker } from './fit-run';
@@ -46,8 +46,9 @@ export function createFitPanel(store: Store): void {
   const start = byId('fit-start', HTMLButtonElement);
   const pick = byId('fit-pick', HTMLInputElement);
   const result = createFitResult(store);
-  /** Names of pairs that are left out, and of those whose box is ticked. */
-  const unused = new Set<string>();
+  /** By name, whether a pair was chosen or left out; where nothing was said, samples make way for the user's own. */
+  const chosen = new Map<string, boolean>();
+  /** Names of those that are held out. */
   let ticked: ReadonlySet<string> = new Set();
   let running: AbortController | undefined;
 
@@ -55,8 +56,7 @@ export function createFitPanel(store: Store): void {
   fillSelect(fields.share, [{ options: options(shares) }], '0.2');
   const showRows = createRows(byId('fit-pairs-rows', HTMLElement), {
     use(name, used) {
-      if (used) unused.delete(name);
-      else unused.add(name);
+      chosen.set(name, used);
       update(store.state);
     },
     holdOut(name, heldOut) {
@@ -74,7 +74,8 @@ export function createFitPanel(store: Store): void {
     if (!entry) return undefined;
     const family = familyOf(entry.format);
     const open = openPairs(state, family);
-    const used = open.pairs.filter(({ name }) => !unused.has(name));
+    const own = open.pairs.some(({ entry: { sample } }) => !sample);
+    const used = open.pairs.filter(({ name, entry: { sample } }) => chosen.get(name) ?? !(sample && own));
     const share = fields.share.value;
     const places = share === 'ticked' ? undefined : heldOutPlaces(used.length, Number(share));
     const held = used.filter(({ name }, index) => places?.has(index) ?? ticked.has(name));
@@ -99,13 +100,13 @@ export function createFitPanel(store: Store): void {
   };
 
   function settings({ family, heldOut }: Plan): FitSettings {
-    const chosen = new FormData(form);
+    const radios = new FormData(form);
     const ridge = ridgeOf(fields.ridge.value);
     return {
       format: family.id,
       kind: fields.kind.value as LatentMapKind,
-      neighbourhood: Number(chosen.get('fit-neighbourhood')) as LatentMap['neighbourhood'],
-      upscale: Number(chosen.get('fit-upscale')) as LatentMap['upscale'],
+      neighbourhood: Number(radios.get('fit-neighbourhood')) as LatentMap['neighbourhood'],
+      upscale: Number(radios.get('fit-upscale')) as LatentMap['upscale'],
       ridge: typeof ridge === 'number' ? ridge : undefined,
       holdOut: [...heldOut],
     };
@@ -164,7 +165,9 @@ export function createFitPanel(store: Store): void {
   });
   byId('fit-samples', HTMLButtonElement).addEventListener('click', () => {
     const entry = currentEntry(store.state);
-    if (entry) void addSamples(store, closedSamples(store.state, familyOf(entry.format)));
+    const samples = entry ? closedSamples(store.state, familyOf(entry.format)) : [];
+    for (const { file } of samples) chosen.set(baseName(file), true);
+    void addSamples(store, samples);
     byId('fit-choose', HTMLButtonElement).focus({ preventScroll: true });
   });
   byId('fit-read', HTMLButtonElement).addEventListener('click', () => {

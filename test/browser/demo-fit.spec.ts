@@ -353,7 +353,12 @@ test('latents that were guessed to be of another family can be read as the one o
   await page.locator('[data-sample=sdxl-coffee]').click();
   await expect(page.locator('#entry-title')).toHaveText('Coffee, SDXL');
   await page.getByRole('button', { name: 'Read 1 of another format as Stable Diffusion XL' }).click();
-  await expect(page.locator('[data-pair=mine]')).toBeVisible();
+  // Samples make way for the user's own, unless they are asked for.
+  await expect(page.getByRole('checkbox', { name: /^mine/ })).toBeChecked();
+  await expect(page.getByRole('checkbox', { name: /^sdxl-coffee/ })).not.toBeChecked();
+  await page.getByRole('button', { name: 'Add 2 samples' }).click();
+  await expect(page.getByRole('checkbox', { name: /^sdxl-chelsea/ })).toBeChecked();
+  await expect(page.locator('#fit-pairs-rows tr')).toHaveCount(4);
 });
 
 for (const scheme of ['light', 'dark'] as const)
