@@ -1,7 +1,7 @@
 // Files of any kind → what they are: latents, reference images, decoders, or a problem with what would help.
 // Kinds are told by content: the library reads latents by their magic bytes, the browser decodes pictures.
 
-import { type DType, guessFormats, LatentPreviewError, loadLatents, loadWeights, type Shape } from '../src/index';
+import { type DType, guessFormats, LatentPreviewError, listTensors, loadLatents, type Shape } from '../src/index';
 import { readDecoder, readMap } from './decoders';
 import { errorText } from './dom';
 import { type ImportedDecoder, type LatentFile, newId, type Problem, type Reference } from './state';
@@ -74,13 +74,15 @@ export async function readLatents(
   return { name, blob, latents, keys: keys.length > 1 ? keys : [], ...(key === undefined ? {} : { key }) };
 }
 
-/** The file's tensors with data; none where it cannot be read or has no names. */
+/** The file's tensors with data, those first that could be latents; none where it cannot be read. */
 async function tensorsOf(blob: Blob): Promise<Problem['tensors']> {
-  const tensors = await loadWeights(blob).catch(() => undefined);
-  return [...(tensors ?? [])]
-    .filter(([, { data }]) => data.length > 0)
-    .map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const tensors = await listTensors(blob).catch(() => []);
+  return tensors.filter(({ shape }) => !shape.includes(0)).sort((a, b) => likeness(b) - likeness(a));
 }
+
+/** As the library chooses where nobody does. */
+const likeness = ({ name, dtype, shape }: Problem['tensors'][number]): number =>
+  name === 'latent_tensor' ? 2 : /float/.test(dtype) && shape.length >= 3 && shape.length <= 5 ? 1 : 0;
 
 /** A picture's pixels. Rejects where the browser does not decode it. */
 export async function readReference(name: string, blob: Blob): Promise<Reference> {

@@ -75,11 +75,21 @@ function showFacts(entry: Entry): void {
     ...(files.length > 1 ? [`${files.length} files`] : []),
     `(${tensor.shape.join(', ')})`,
     tensor.dtype,
-    ...(metadata && metadata.size > 0 ? [`metadata: ${[...metadata.keys()].join(', ')}`] : []),
+    ...metadataFacts([...(metadata?.keys() ?? [])]),
   ];
   byId('facts', HTMLElement).textContent = parts.join(' · ');
   const about = sample ? `Photo: ${sample.credit}, ${sample.licence}. ${sample.made}` : '';
   byId('about', HTMLElement).textContent = about;
+}
+
+/** ComfyUI keeps what a latent was made with beside it. */
+function metadataFacts(keys: readonly string[]): readonly string[] {
+  const comfy = keys.filter((key) => ['prompt', 'workflow'].includes(key));
+  const others = keys.filter((key) => !comfy.includes(key));
+  return [
+    ...(comfy.length > 0 ? [`holds its ComfyUI ${comfy.join(' and ')}`] : []),
+    ...(others.length > 0 ? [`metadata: ${others.join(', ')}`] : []),
+  ];
 }
 
 function showGuesses({ guesses, format, domain }: Entry, choose: (format: string, domain: Domain) => void): void {

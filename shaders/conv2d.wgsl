@@ -1,6 +1,6 @@
 // One invocation: 4 × 2 pixels of 8 output channels of a k×k convolution over the input, enlarged by repeating pixels
 // where `upscale` is 2, plus bias, plus what `added` holds, activated. Direct, without workgroup memory or barriers.
-// weights: bias (outputGroups vec4f), then for each output group, input group, row and column of the kernel four vec4f:
+// weights: bias (outputGroups vec4), then for each output group, input group, row and column of the kernel four vec4:
 // column j holds the weights of input channel 4·group + j for the four output channels.
 // Needs readGroup and writeGroup. Channels beyond the last have weights 0.
 
@@ -16,17 +16,17 @@ override adds: u32;
 override groupWidth: u32;
 override groupHeight: u32;
 
-@group(0) @binding(3) var<storage, read> weights: array<vec4f>;
-@group(0) @binding(5) var<storage, read> added: array<vec4f>;
+@group(0) @binding(3) var<storage, read> weights: array<vec4<real>>;
+@group(0) @binding(5) var<storage, read> added: array<vec4<real>>;
 
-fn matrixAt(k: u32) -> mat4x4f {
-  return mat4x4f(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
+fn matrixAt(k: u32) -> mat4x4<real> {
+  return mat4x4<real>(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
 }
 
 fn finish(group: u32, x: u32, y: u32, sum: vec4f) {
   if (x >= view.width || y >= view.height || group >= outputChannelGroups) { return; }
-  var value = sum + weights[group];
-  if (adds == 1u) { value += added[group * view.outputPlane + y * view.width + x]; }
+  var value = sum + vec4f(weights[group]);
+  if (adds == 1u) { value += vec4f(added[addedIndex(group, x, y)]); }
   if (activation2d == 1u) { value = max(value, vec4f(0.0)); }
   if (activation2d == 2u) { value = max(value, 0.1 * value); }
   writeGroup(group, x, y, value);
@@ -41,10 +41,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let second = min(group + 1u, outputChannelGroups - 1u);
 
   // a: the first output group, b: the second; then row and column of the 2 × 4 pixels.
-  var a00 = vec4f(0.0); var a01 = vec4f(0.0); var a02 = vec4f(0.0); var a03 = vec4f(0.0);
-  var a10 = vec4f(0.0); var a11 = vec4f(0.0); var a12 = vec4f(0.0); var a13 = vec4f(0.0);
-  var b00 = vec4f(0.0); var b01 = vec4f(0.0); var b02 = vec4f(0.0); var b03 = vec4f(0.0);
-  var b10 = vec4f(0.0); var b11 = vec4f(0.0); var b12 = vec4f(0.0); var b13 = vec4f(0.0);
+  var a00 = vec4<real>(); var a01 = vec4<real>(); var a02 = vec4<real>(); var a03 = vec4<real>();
+  var a10 = vec4<real>(); var a11 = vec4<real>(); var a12 = vec4<real>(); var a13 = vec4<real>();
+  var b00 = vec4<real>(); var b01 = vec4<real>(); var b02 = vec4<real>(); var b03 = vec4<real>();
+  var b10 = vec4<real>(); var b11 = vec4<real>(); var b12 = vec4<real>(); var b13 = vec4<real>();
+  // The same in float32, which long sums need: half floats go on in these after each input group.
+  var ta00 = vec4f(); var ta01 = vec4f(); var ta02 = vec4f(); var ta03 = vec4f();
+  var ta10 = vec4f(); var ta11 = vec4f(); var ta12 = vec4f(); var ta13 = vec4f();
+  var tb00 = vec4f(); var tb01 = vec4f(); var tb02 = vec4f(); var tb03 = vec4f();
+  var tb10 = vec4f(); var tb11 = vec4f(); var tb12 = vec4f(); var tb13 = vec4f();
 
   let left = i32(x) - i32(padding);
   let top = i32(y) - i32(padding);
@@ -56,8 +61,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       let row0 = (top + ky) >> enlarge;
       let row1 = (top + ky + 1) >> enlarge;
       // Four neighbours of each row slide along: the first three turns only fill them.
-      var p0 = vec4f(0.0); var p1 = vec4f(0.0); var p2 = vec4f(0.0); var p3 = vec4f(0.0);
-      var q0 = vec4f(0.0); var q1 = vec4f(0.0); var q2 = vec4f(0.0); var q3 = vec4f(0.0);
+      var p0 = vec4<real>(); var p1 = vec4<real>(); var p2 = vec4<real>(); var p3 = vec4<real>();
+      var q0 = vec4<real>(); var q1 = vec4<real>(); var q2 = vec4<real>(); var q3 = vec4<real>();
       for (var kx = -3; kx < i32(size); kx++) {
         p0 = p1; p1 = p2; p2 = p3;
         p3 = readGroup(input, (left + kx + 3) >> enlarge, row0);
@@ -74,13 +79,29 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         kb += 4u;
       }
     }
+    if (realIsHalf) {
+      ta00 += vec4f(a00); ta01 += vec4f(a01); ta02 += vec4f(a02); ta03 += vec4f(a03);
+      ta10 += vec4f(a10); ta11 += vec4f(a11); ta12 += vec4f(a12); ta13 += vec4f(a13);
+      tb00 += vec4f(b00); tb01 += vec4f(b01); tb02 += vec4f(b02); tb03 += vec4f(b03);
+      tb10 += vec4f(b10); tb11 += vec4f(b11); tb12 += vec4f(b12); tb13 += vec4f(b13);
+      a00 = vec4<real>(); a01 = vec4<real>(); a02 = vec4<real>(); a03 = vec4<real>();
+      a10 = vec4<real>(); a11 = vec4<real>(); a12 = vec4<real>(); a13 = vec4<real>();
+      b00 = vec4<real>(); b01 = vec4<real>(); b02 = vec4<real>(); b03 = vec4<real>();
+      b10 = vec4<real>(); b11 = vec4<real>(); b12 = vec4<real>(); b13 = vec4<real>();
+    }
   }
-  finish(group, x, y, a00); finish(group, x + 1u, y, a01); finish(group, x + 2u, y, a02); finish(group, x + 3u, y, a03);
+  ta00 += vec4f(a00); ta01 += vec4f(a01); ta02 += vec4f(a02); ta03 += vec4f(a03);
+  ta10 += vec4f(a10); ta11 += vec4f(a11); ta12 += vec4f(a12); ta13 += vec4f(a13);
+  tb00 += vec4f(b00); tb01 += vec4f(b01); tb02 += vec4f(b02); tb03 += vec4f(b03);
+  tb10 += vec4f(b10); tb11 += vec4f(b11); tb12 += vec4f(b12); tb13 += vec4f(b13);
+  finish(group, x, y, ta00); finish(group, x + 1u, y, ta01);
+  finish(group, x + 2u, y, ta02); finish(group, x + 3u, y, ta03);
   let below = y + 1u;
-  finish(group, x, below, a10); finish(group, x + 1u, below, a11);
-  finish(group, x + 2u, below, a12); finish(group, x + 3u, below, a13);
+  finish(group, x, below, ta10); finish(group, x + 1u, below, ta11);
+  finish(group, x + 2u, below, ta12); finish(group, x + 3u, below, ta13);
   if (group + 1u >= outputChannelGroups) { return; }
-  finish(second, x, y, b00); finish(second, x + 1u, y, b01); finish(second, x + 2u, y, b02); finish(second, x + 3u, y, b03);
-  finish(second, x, below, b10); finish(second, x + 1u, below, b11);
-  finish(second, x + 2u, below, b12); finish(second, x + 3u, below, b13);
+  finish(second, x, y, tb00); finish(second, x + 1u, y, tb01);
+  finish(second, x + 2u, y, tb02); finish(second, x + 3u, y, tb03);
+  finish(second, x, below, tb10); finish(second, x + 1u, below, tb11);
+  finish(second, x + 2u, below, tb12); finish(second, x + 3u, below, tb13);
 }

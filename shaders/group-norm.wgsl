@@ -8,9 +8,14 @@ override perGroup: u32;
 override epsilon: f32;
 override relu: u32;
 
-@group(0) @binding(3) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(3) var<storage, read> weights: array<vec4<real>>;
 
 var<workgroup> partial: array<f32, lanes>;
+
+// Statistics and arithmetic are float32 whatever `real` is.
+fn pixelAt(group: u32, pixel: u32) -> vec4f {
+  return vec4f(readGroup(group, i32(pixel % view.width), i32(pixel / view.width)));
+}
 
 fn total(lane: u32, value: f32) -> f32 {
   partial[lane] = value;
@@ -33,7 +38,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var sum = 0.0;
   for (var group = first; group < first + perGroup; group++) {
     for (var pixel = lane; pixel < pixels; pixel += lanes) {
-      sum += dot(readGroup(group, i32(pixel % view.width), i32(pixel / view.width)), vec4f(1.0));
+      sum += dot(pixelAt(group, pixel), vec4f(1.0));
     }
   }
   let mean = total(lane, sum) / count;
@@ -41,7 +46,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var squares = 0.0;
   for (var group = first; group < first + perGroup; group++) {
     for (var pixel = lane; pixel < pixels; pixel += lanes) {
-      let away = readGroup(group, i32(pixel % view.width), i32(pixel / view.width)) - mean;
+      let away = pixelAt(group, pixel) - mean;
       squares += dot(away, away);
     }
   }
@@ -49,11 +54,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 
   for (var group = first; group < first + perGroup; group++) {
     for (var pixel = lane; pixel < pixels; pixel += lanes) {
-      let x = pixel % view.width;
-      let y = pixel / view.width;
-      var value = (readGroup(group, i32(x), i32(y)) - mean) * gain * weights[2u * group] + weights[2u * group + 1u];
+      let scale = vec4f(weights[2u * group]);
+      var value = (pixelAt(group, pixel) - mean) * gain * scale + vec4f(weights[2u * group + 1u]);
       if (relu == 1u) { value = max(value, vec4f(0.0)); }
-      writeGroup(group, x, y, value);
+      writeGroup(group, pixel % view.width, pixel / view.width, value);
     }
   }
 }

@@ -34,11 +34,13 @@ fn main(
   let rowLength = tileWidth + 2u * reach;
   let planeSize = rowLength * (tileHeight + 2u * reach);
   let first = vec2i(tile.xy * vec2u(tileWidth, tileHeight)) - i32(reach);
-  let last = vec2i(vec2u(view.width, view.height) / upscale) - 1;
+  let origin = vec2i(view.inputColumn, view.inputRow);
+  let last = vec2i(i32(view.inputWidth), i32(view.inputHeight)) - 1;
   for (var k = lane; k < scratchSize; k += groupWidth * groupHeight) {
     let inner = k % planeSize;
-    let place = vec2u(clamp(first + vec2i(vec2u(inner % rowLength, inner / rowLength)), vec2i(0), last));
-    scratch[k] = readLatent(k / planeSize, place.x, place.y);
+    let place = first + origin + vec2i(vec2u(inner % rowLength, inner / rowLength));
+    let inside = vec2u(clamp(place, vec2i(0), last) - origin);
+    scratch[k] = readLatent(k / planeSize, inside.x, inside.y);
   }
   workgroupBarrier();
   if (id.x >= view.width || id.y >= view.height) { return; }

@@ -8,15 +8,11 @@ export type Canvas = HTMLCanvasElement | OffscreenCanvas;
 // Which device a canvas was configured for last; another previewer may have taken it since.
 const configured = new WeakMap<Canvas, { context: GPUCanvasContext; device: GPUDevice }>();
 
-/**
- * The canvas's WebGPU context, configured for `device` and of the given size; null where the canvas has a context of
- * another kind.
- */
-export function gpuContext(canvas: Canvas, device: GPUDevice, width: number, height: number): GPUCanvasContext | null {
+/** The canvas's WebGPU context, configured for `device`; null where the canvas has a context of another kind. */
+export function gpuContext(canvas: Canvas, device: GPUDevice): GPUCanvasContext | null {
   const known = configured.get(canvas);
   const context = known?.context ?? (canvas.getContext('webgpu') as GPUCanvasContext | null);
   if (!context) return null;
-  fitCanvas(canvas, width, height);
   if (known?.device !== device) {
     // rgba8 on every platform, so that a frame is one texture copy; the browser's compositor swaps channels if it must.
     context.configure({
@@ -30,7 +26,8 @@ export function gpuContext(canvas: Canvas, device: GPUDevice, width: number, hei
   return context;
 }
 
-function fitCanvas(canvas: Canvas, width: number, height: number): void {
+/** Gives a canvas its size, where it has another. */
+export function fitCanvas(canvas: Canvas, width: number, height: number): void {
   // Setting a side, even to the same number, clears the canvas.
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;

@@ -1,7 +1,7 @@
 // Decoders on the CPU: the same layers through their reference() loops. What runs where there is no GPU, or only a
 // software one, which is slower than this for per-pixel maps.
 
-import { Clock, type LongWork } from './clock';
+import { Clock, type LongWork, nextTurn } from './clock';
 import type { Decoder } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
@@ -11,7 +11,7 @@ import { addedOf, inputOf, type Layer, paramsOf } from './ops/op';
 import type { Filter } from './ops/resize';
 import { writePixels } from './output';
 import { elementAt, elementCount, type Shape, type Tensor, widenHalves } from './tensor';
-import { domainMap, elementIndex, type LatentView, selectFrame, viewLatents } from './view';
+import { domainMap, elementIndex, type LatentView, type Selection, selectFrame, viewLatents } from './view';
 
 /** A finished picture: sRGB, 8 bits, opaque, row by row. */
 export interface Picture {
@@ -31,7 +31,7 @@ export interface CpuDecoder {
   decode(
     latents: Latents,
     size: { width: number; height: number; filter: Filter },
-    options: { item?: number; frame?: number } & LongWork,
+    options: Partial<Selection> & LongWork,
   ): Promise<Picture>;
 }
 
@@ -44,13 +44,36 @@ export async function createCpuDecoder(decoder: Decoder, format: LatentFormat): 
   };
 }
 
+/** One selected frame after the other, with the progress of them all. */
+export async function decodeEach(
+  decoder: CpuDecoder,
+  latents: Latents,
+  size: { width: number; height: number; filter: Filter },
+  selections: readonly Selection[],
+  options: LongWork,
+): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  const count = selections.length;
+  for (const [done, selection] of selections.entries()) {
+    if (done > 0) await nextTurn();
+    options.signal?.throwIfAborted();
+    // The end of each is told below, once.
+    const onProgress = (fraction: number): void =>
+      fraction < 1 ? options.onProgress?.((done + fraction) / count) : undefined;
+    const work = count > 1 ? { ...options, onProgress } : options;
+    pictures.push(await decoder.decode(latents, size, { ...work, ...selection }));
+    if (count > 1) options.onProgress?.((done + 1) / count);
+  }
+  return pictures;
+}
+
 /** At the decoder's own size. */
 async function decodeOnCpu(
   decoder: Decoder,
   latents: Latents,
   format: LatentFormat,
   run: LayerRunner | undefined,
-  options: { item?: number; frame?: number } & LongWork,
+  options: Partial<Selection> & LongWork,
 ): Promise<Picture> {
   const { tensor } = latents;
   if ('buffer' in tensor)

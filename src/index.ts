@@ -2,7 +2,7 @@
 // biome-ignore-all assist/source/organizeImports: the order is the point
 
 // Files and memory → latents
-export { type LoadLatentsOptions, loadLatents, loadWeights } from './load';
+export { type ListedTensor, type LoadLatentsOptions, listTensors, loadLatents, loadWeights } from './load';
 export type { HubFile, LoadOptions, LoadWeightsOptions, Progress, Source } from './source';
 export type { DType, Shape, Tensor } from './tensor';
 export {
@@ -39,6 +39,7 @@ export {
 // Pictures, and how good they are
 export { createPreviewer, type FrameOptions, type Previewer, type PreviewerOptions } from './previewer';
 export type { Backend } from './gpu/device';
+export type { Precision } from './gpu/precision';
 export type { Filter } from './ops/resize';
 export { compareImages, type ImageComparison, type ImageDataLike } from './compare/index';
 

@@ -1,12 +1,12 @@
-// URL, File, Blob or bytes → latents or weights, with progress and cancellation.
+// The entry to files: what the caller may say. How a source is read is open.ts, loaded with the readers on the first file:
+// who feeds tensors from a sampler never needs it.
 
-import type { TensorFile } from './files/index';
-import { describeLatents, type LatentOptions, type Latents } from './latents';
+import type { LatentOptions, Latents } from './latents';
 import type { HubFile, LoadOptions, LoadWeightsOptions, Source } from './source';
-import { type DType, type Shape, type Tensor, tensorFromBytes } from './tensor';
+import type { DType, Shape, Tensor } from './tensor';
 
 export interface LoadLatentsOptions extends LoadOptions, LatentOptions {
-  /** Which tensor of a file with several. */
+  /** Which tensor of a file with several; {@link listTensors} lists them. Names inside of a .pt file are joined by dots. */
   readonly key?: string;
   /** For raw bytes without a header, together with `dtype` (default `float32`, little-endian, C order). */
   readonly shape?: Shape;
@@ -14,22 +14,15 @@ export interface LoadLatentsOptions extends LoadOptions, LatentOptions {
 }
 
 /**
- * Latents from a .npy or .safetensors (ComfyUI's .latent too) file, found by its magic bytes, or from raw bytes where
- * `shape` is given. Halves stay packed.
+ * Latents from a file, whose kind is found by its first bytes: .npy, .npz, .safetensors (ComfyUI's .latent too), PyTorch's
+ * .pt and .pth, four channels as RGBA .png; or from raw bytes where `shape` is given. Halves stay packed.
+ * Of a URL whose server takes range requests, and of a Blob, only the header and the chosen tensor are read.
  * The domain is the option's, else what a ComfyUI .latent file implies, else `model`.
- * @throws LatentPreviewError `file`, `shape`, `format`
+ * @throws LatentPreviewError `file` (also where several tensors could be meant: the message lists them, `key` chooses),
+ * `shape`, `format`
  */
 export async function loadLatents(source: Source, options: LoadLatentsOptions = {}): Promise<Latents> {
-  options.signal?.throwIfAborted();
-  // What reads files is loaded with the first one: who feeds tensors from a sampler never needs it.
-  const bytes = await (await import('./source')).readSource(source, options);
-  if (options.shape) return describeLatents(tensorFromBytes(bytes, options.dtype ?? 'float32', options.shape), options);
-  const { readTensorFile, selectTensor } = await import('./files/index');
-  const file = readTensorFile(bytes);
-  const { name, tensor } = selectTensor(file, options.key);
-  const latents = { ...describeLatents(tensor, options), metadata: file.metadata };
-  const implied = options.domain ? undefined : comfyDomain(file, name, tensor);
-  return implied ? { ...latents, domain: implied, domainFrom: 'file' } : latents;
+  return (await import('./open')).openLatents(source, options);
 }
 
 /**
@@ -44,16 +37,21 @@ export async function loadWeights(
   source: Source | HubFile,
   options: LoadWeightsOptions = {},
 ): Promise<ReadonlyMap<string, Tensor>> {
-  options.signal?.throwIfAborted();
   return (await import('./download/index')).readWeights(source, options);
 }
 
+/** A tensor of a file, not yet read. */
+export interface ListedTensor {
+  /** What `key` takes; '' in a file of one unnamed array. */
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
 /**
- * ComfyUI's SaveLatent writes VAE latents beside an empty marker tensor; files from before the marker hold SD latents as
- * the sampler saw them; FLUX.2's process_out changes nothing, so its 128 channels stay normalised.
+ * The tensors of a file, in its order, without reading their data where that can be avoided: for a choice of `key`.
+ * @throws LatentPreviewError `file`
  */
-function comfyDomain({ tensors }: TensorFile, name: string, { shape }: Tensor): Latents['domain'] | undefined {
-  if (name !== 'latent_tensor') return undefined;
-  const normalised = shape.length === 4 && shape[1] === 128;
-  return tensors.has('latent_format_version_0') && !normalised ? 'vae' : 'model';
+export async function listTensors(source: Source, options: LoadOptions = {}): Promise<readonly ListedTensor[]> {
+  return (await import('./open')).openList(source, options);
 }

@@ -1,20 +1,20 @@
 // createPreviewer(): the whole flow on one page. Latents in, a picture out, on the GPU or on the CPU.
 
-import { type Canvas, canvasBlob, drawPicture, gpuContext, newCanvas, toImageData } from './canvas';
+import { type Canvas, canvasBlob, drawPicture, fitCanvas, gpuContext, newCanvas, toImageData } from './canvas';
 import type { LongWork } from './clock';
-import type { CpuDecoder, Picture } from './cpu';
+import type { Picture } from './cpu';
 import { type Decoder, outputScale } from './decoders/decoder';
 import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import { resolveFormat } from './formats/index';
-import type { GpuDecoder, Job, OutputSize } from './gpu/decode';
+import type { GpuDecoder, Job } from './gpu/decode';
 import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
-import type { LatentSource } from './gpu/source';
-import { frameData } from './gpu/upload';
+import type { Precision } from './gpu/precision';
+import type { OutputSize } from './gpu/resizer';
 import type { Latents } from './latents';
 import type { Filter } from './ops/resize';
-import { domainMap, type LatentView, selectFrame, viewLatents } from './view';
+import { type LatentView, type Selection, selectFrame, selectFrames, viewLatents } from './view';
 
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
@@ -28,6 +28,14 @@ export interface PreviewerOptions {
    * `webgpu`: the GPU even if it is a software one, or an error. `cpu`: never the GPU.
    */
   readonly backend?: Backend;
+  /**
+   * What conv decoders keep and multiply activations and weights in on the GPU; per-pixel maps and the CPU stay float32.
+   * `float16`: half the memory and traffic, long sums in float32. With the published TAESD weights it is 70 dB or more
+   * from PyTorch's float32: less than one byte in ten is off, by one step. Needs a device with the feature `shader-f16`;
+   * a decoder with weights beyond ±65504 runs in float32 all the same, and activations beyond are cut off there.
+   * `auto` (default): `float16` on such a device where it is no software one, else `float32`.
+   */
+  readonly precision?: 'auto' | Precision;
 }
 
 export interface FrameOptions extends LongWork {
@@ -52,6 +60,8 @@ export interface Previewer {
   readonly backend: 'webgpu' | 'cpu';
   /** The device it decodes on; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
+  /** What its activations and weights are in; `float32` for per-pixel maps and on the CPU. */
+  readonly precision: Precision;
   /**
    * Decodes onto a canvas and sets its size. Resolves once the frame is submitted.
    * Every method rejects with LatentPreviewError: `shape`, `format`, `gpu-limit`, `gpu-lost`.
@@ -59,12 +69,17 @@ export interface Previewer {
   toCanvas(latents: Latents, canvas: Canvas, options?: FrameOptions): Promise<void>;
   /** sRGB, 8 bits, opaque. In Node a plain object of the same shape. */
   toImageData(latents: Latents, options?: FrameOptions): Promise<ImageData>;
+  /**
+   * All items of a batch and all frames of a video, item by item, as one decode: one upload, one progress, one signal.
+   * `item` and `frame` restrict it to that item's frames, or to that frame of every item. The same as `toImageData` of each.
+   */
+  toImageDatas(latents: Latents, options?: FrameOptions): Promise<ImageData[]>;
   toImageBitmap(latents: Latents, options?: FrameOptions): Promise<ImageBitmap>;
   /** An encoded picture; `type` default `image/png`. */
   toBlob(latents: Latents, options?: FrameOptions & { type?: string; quality?: number }): Promise<Blob>;
   /**
    * Records the decode into your encoder and submits nothing. The rgba8 texture stays the previewer's, is written again by
-   * the next frame of its size, and goes once eight other sizes were decoded. Latents in CPU memory are uploaded at once, so submit before you record others;
+   * the next frame of its size, and goes once eight other sizes were decoded, or some that took 256 MiB together. Latents in CPU memory are uploaded at once, so submit before you record others;
    * latents in a buffer of your device are read where they are.
    * @throws LatentPreviewError `gpu-unavailable` on the CPU backend, `shape`, `gpu-limit`
    */
@@ -75,13 +90,15 @@ export interface Previewer {
 
 /**
  * Compiles a decoder for a device.
- * @throws LatentPreviewError `format` (unknown, or without a map), `gpu-unavailable` (backend `webgpu`), `shader`
+ * @throws LatentPreviewError `format` (unknown, or without a map), `gpu-unavailable` (backend `webgpu`, or precision
+ *   `float16` on a device without it), `shader`
  */
 export async function createPreviewer({
   format,
   decoder,
   device,
   backend = 'auto',
+  precision = 'auto',
 }: PreviewerOptions): Promise<Previewer> {
   const resolved = resolveFormat(format);
   const chosen = decoder ?? linear(resolved);
@@ -98,13 +115,17 @@ export async function createPreviewer({
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
   // Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders.
   if (!acquired) {
-    const { createCpuDecoder } = await import('./cpu');
-    return new DecodingPreviewer(resolved, chosen, { cpu: await createCpuDecoder(chosen, resolved) });
+    const { createCpuDecoder, decodeEach } = await import('./cpu');
+    const cpu = await createCpuDecoder(chosen, resolved);
+    return new DecodingPreviewer(resolved, chosen, { decode: (...what) => decodeEach(cpu, ...what) });
   }
   const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
-  const { createGpuDecoder } = await import('./gpu/decode');
-  const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output);
-  return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu });
+  const [{ createGpuDecoder }, { frameJobs }] = await Promise.all([import('./gpu/decode'), import('./frames')]);
+  const { software } = acquired;
+  const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output, { precision, software });
+  const jobsOf: OnGpu['jobsOf'] = (...what) =>
+    frameJobs({ gpu, device: acquired.device, format: resolved, decoder: chosen }, ...what);
+  return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu, jobsOf });
 }
 
 /** Undefined where `auto` does better on the CPU. */
@@ -121,10 +142,17 @@ async function findDevice(backend: Backend, given?: GPUDevice): Promise<Acquired
 
 interface OnGpu extends AcquiredDevice {
   readonly gpu: GpuDecoder;
+  /** Of latents. */
+  readonly jobsOf: (latents: Latents, view: LatentView, selections: readonly Selection[], size: OutputSize) => Job[];
 }
 
 interface OnCpu {
-  readonly cpu: CpuDecoder;
+  readonly decode: (
+    latents: Latents,
+    size: OutputSize,
+    selections: readonly Selection[],
+    options: LongWork,
+  ) => Promise<Picture[]>;
 }
 
 class DecodingPreviewer implements Previewer {
@@ -132,6 +160,7 @@ class DecodingPreviewer implements Previewer {
   readonly decoder: Decoder;
   readonly backend: 'webgpu' | 'cpu';
   readonly device: GPUDevice | undefined;
+  readonly precision: Precision;
   readonly #on: OnGpu | OnCpu;
   #bitmapCanvas: OffscreenCanvas | undefined;
   #destroyed = false;
@@ -142,21 +171,12 @@ class DecodingPreviewer implements Previewer {
     this.#on = on;
     this.backend = 'gpu' in on ? 'webgpu' : 'cpu';
     this.device = 'gpu' in on ? on.device : undefined;
+    this.precision = 'gpu' in on ? on.gpu.precision : 'float32';
   }
 
   async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
     const on = this.#alive();
-    if ('gpu' in on) {
-      const { gpu, device } = on;
-      const job = this.#job(gpu, latents, options);
-      const { width, height } = job.size;
-      const context = gpuContext(canvas, device, width, height);
-      if (context) {
-        const show = (encoder: GPUCommandEncoder, texture: GPUTexture): void =>
-          encoder.copyTextureToTexture({ texture }, { texture: context.getCurrentTexture() }, [width, height]);
-        return gpu.decode(job, show, options);
-      }
-    }
+    if ('gpu' in on && gpuContext(canvas, on.device)) return this.#show(on, latents, canvas, options, () => {});
     drawPicture(canvas, await this.#toPicture(latents, options));
   }
 
@@ -164,17 +184,19 @@ class DecodingPreviewer implements Previewer {
     return toImageData(await this.#toPicture(latents, options));
   }
 
+  async toImageDatas(latents: Latents, options: FrameOptions = {}): Promise<ImageData[]> {
+    const view = this.#view(latents);
+    return (await this.#toPictures(latents, view, selectFrames(view, options), options)).map(toImageData);
+  }
+
   async toImageBitmap(latents: Latents, options: FrameOptions = {}): Promise<ImageBitmap> {
-    // What takes several submits ends in another task than this one.
-    if ('cpu' in this.#alive() || typeof OffscreenCanvas !== 'function' || this.decoder.upscale > 1)
+    const on = this.#alive();
+    if ('decode' in on || typeof OffscreenCanvas !== 'function')
       return createImageBitmap(toImageData(await this.#toPicture(latents, options)));
     // No read-back: the canvas hands its texture over. It must do so in the task that submitted.
     this.#bitmapCanvas ??= new OffscreenCanvas(1, 1);
     const canvas = this.#bitmapCanvas;
-    const drawn = this.toCanvas(latents, canvas, options);
-    const bitmap = canvas.transferToImageBitmap();
-    await drawn;
-    return bitmap;
+    return this.#show(on, latents, canvas, options, () => canvas.transferToImageBitmap());
   }
 
   async toBlob(
@@ -189,45 +211,58 @@ class DecodingPreviewer implements Previewer {
 
   record(encoder: GPUCommandEncoder, latents: Latents, options: FrameOptions = {}): GPUTexture {
     const on = this.#alive();
-    if ('cpu' in on)
+    if ('decode' in on)
       throw new LatentPreviewError(
         'gpu-unavailable',
         'previewer: record() needs the GPU, this previewer decodes on the CPU; create it with your `device`',
       );
-    const { source, size } = this.#job(on.gpu, latents, options);
+    const { source, size } = this.#job(on, latents, options);
     return on.gpu.record(encoder, source(), size);
   }
 
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    if ('cpu' in this.#on) return;
+    if ('decode' in this.#on) return;
     this.#on.gpu.destroy();
     if (this.#on.owned) this.#on.device.destroy();
   }
 
-  async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
-    const on = this.#alive();
-    if ('cpu' in on) return on.cpu.decode(latents, this.#outputSize(this.#view(latents), options), options);
-    const job = this.#job(on.gpu, latents, options);
-    return { width: job.size.width, height: job.size.height, data: await on.gpu.readBack(job, options) };
+  /** Onto a canvas that has, or can get, a WebGPU context. */
+  #show<T>(on: OnGpu, latents: Latents, canvas: Canvas, options: FrameOptions, done: () => T): Promise<T> {
+    const record = (encoder: GPUCommandEncoder, texture: GPUTexture): void => {
+      const { width, height } = texture;
+      // Not before: another size clears the canvas.
+      fitCanvas(canvas, width, height);
+      const target = gpuContext(canvas, on.device)?.getCurrentTexture();
+      if (target) encoder.copyTextureToTexture({ texture }, { texture: target }, [width, height]);
+    };
+    return on.gpu.decode(this.#job(on, latents, options), { record, done }, options);
   }
 
-  #job(gpu: GpuDecoder, latents: Latents, options: FrameOptions): Job {
-    const { tensor, domain } = latents;
+  async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
     const view = this.#view(latents);
+    const [picture] = await this.#toPictures(latents, view, [selectFrame(view, options)], options);
+    return picture;
+  }
+
+  async #toPictures(
+    latents: Latents,
+    view: LatentView,
+    selections: readonly Selection[],
+    options: FrameOptions,
+  ): Promise<Picture[]> {
+    const on = this.#alive();
     const size = this.#outputSize(view, options);
-    const { item, frame } = selectFrame(view, options);
-    const base = item * view.strides.item + frame * view.strides.frame;
-    const map = domainMap(this.format, domain, this.decoder.domain, view.patch, frame);
-    const source = (): LatentSource => {
-      if ('buffer' in tensor)
-        return { buffer: tensor.buffer, offset: tensor.offset, base, dtype: tensor.dtype, view, domainMap: map };
-      const data = frameData(tensor, view, base);
-      const { buffer, offset } = gpu.upload(data);
-      return { buffer, offset, base: 0, dtype: data.dtype, view: { ...view, strides: data.strides }, domainMap: map };
-    };
-    return { source, view, size };
+    if ('decode' in on) return on.decode(latents, size, selections, options);
+    const pixels = await on.gpu.readBack(on.jobsOf(latents, view, selections, size), options);
+    return pixels.map((data) => ({ width: size.width, height: size.height, data }));
+  }
+
+  #job(on: OnGpu, latents: Latents, options: FrameOptions): Job {
+    const view = this.#view(latents);
+    const [job] = on.jobsOf(latents, view, [selectFrame(view, options)], this.#outputSize(view, options));
+    return job;
   }
 
   /** Refuses latents that are said to be of another format. */

@@ -1,7 +1,4 @@
-// Where bytes come from: a URL, File, Blob, response or memory → bytes, with progress and cancellation. Nothing here knows
-// what they mean.
-
-import { LatentPreviewError } from './errors';
+// Where bytes come from, and what a caller may say about getting them. Types alone: bytes.ts and download/ do it.
 
 /** Where bytes come from: a URL, a File or Blob, bytes in memory, or a fetch's response. */
 export type Source = string | URL | Blob | ArrayBuffer | ArrayBufferView | Response;
@@ -40,87 +37,4 @@ export interface LoadWeightsOptions extends LoadOptions {
    * has changed. Where there is no such storage, or no room in it, weights are loaded all the same.
    */
   readonly cache?: boolean;
-}
-
-/** @throws LatentPreviewError `file` */
-export async function readSource(
-  source: Source,
-  { signal, onProgress }: LoadOptions,
-): Promise<Uint8Array<ArrayBuffer>> {
-  signal?.throwIfAborted();
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (ArrayBuffer.isView(source)) return copyIfShared(source);
-  if (typeof Blob === 'function' && source instanceof Blob)
-    return readStream(source.stream(), source.size, signal, onProgress);
-  if (source instanceof Response) return readResponse(source, signal, onProgress);
-  if (typeof source !== 'string' && !(source instanceof URL))
-    throw new LatentPreviewError(
-      'file',
-      `load: cannot read from ${Object.prototype.toString.call(source).slice(8, -1)}`,
-    );
-  const response = await fetch(source, signal ? { signal } : {}).catch((cause: unknown) => {
-    signal?.throwIfAborted();
-    throw new LatentPreviewError(
-      'file',
-      `load: ${source} could not be fetched; the server may be down, offline, or not allow this page (CORS); ` +
-        'a File that was saved from there can be given instead',
-      { cause },
-    );
-  });
-  return readResponse(response, signal, onProgress);
-}
-
-/** Views of shared memory may change while they are read. */
-function copyIfShared(view: ArrayBufferView): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
-  return view.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
-}
-
-async function readResponse(
-  response: Response,
-  signal: AbortSignal | undefined,
-  onProgress: LoadOptions['onProgress'],
-): Promise<Uint8Array<ArrayBuffer>> {
-  const where = response.url || 'the response';
-  if (!response.ok)
-    throw new LatentPreviewError('file', `load: ${where} answered ${response.status} ${response.statusText}`.trimEnd());
-  if (!response.body) return new Uint8Array(await response.arrayBuffer());
-  // With a content encoding the length is that of the compressed bytes.
-  const length = response.headers.get('content-encoding') ? null : response.headers.get('content-length');
-  return readStream(response.body, length === null ? undefined : Number(length), signal, onProgress).catch(
-    (cause: unknown) => {
-      signal?.throwIfAborted();
-      throw new LatentPreviewError('file', `load: ${where} broke off while it was read; try again`, { cause });
-    },
-  );
-}
-
-async function readStream(
-  stream: ReadableStream<Uint8Array>,
-  total: number | undefined,
-  signal: AbortSignal | undefined,
-  onProgress: LoadOptions['onProgress'],
-): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let loaded = 0;
-  const reader = stream.getReader();
-  const cancel = (): void => void reader.cancel(signal?.reason).catch(() => {});
-  signal?.addEventListener('abort', cancel, { once: true });
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      chunks.push(part.value);
-      loaded += part.value.byteLength;
-      onProgress?.({ loaded, total });
-    }
-  } finally {
-    signal?.removeEventListener('abort', cancel);
-  }
-  signal?.throwIfAborted();
-  const bytes = new Uint8Array(loaded);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
 }

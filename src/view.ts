@@ -209,6 +209,20 @@ export function domainMap(format: LatentFormat, from: Domain, to: Domain, patch:
   return map;
 }
 
+/** One picture's latents. */
+export interface Selection {
+  readonly item: number;
+  readonly frame: number;
+}
+
+/** Every item and frame, item by item, or those of the given item, or that frame of every item. */
+export function selectFrames(view: LatentView, { item, frame }: Partial<Selection>): Selection[] {
+  const all = (count: number, given?: number): number[] => (given === undefined ? [...Array(count).keys()] : [given]);
+  return all(view.items, item).flatMap((i) =>
+    all(view.frames, frame).map((t) => selectFrame(view, { item: i, frame: t })),
+  );
+}
+
 /**
  * Checks `{ item, frame }` against a view.
  * @param frame default: the middle frame, as the first one of causal video VAEs is washed out
@@ -216,8 +230,8 @@ export function domainMap(format: LatentFormat, from: Domain, to: Domain, patch:
  */
 export function selectFrame(
   view: LatentView,
-  { item = 0, frame = Math.floor(view.frames / 2) }: { item?: number; frame?: number },
-): { item: number; frame: number } {
+  { item = 0, frame = Math.floor(view.frames / 2) }: Partial<Selection>,
+): Selection {
   for (const [name, index, count] of [
     ['item', item, view.items],
     ['frame', frame, view.frames],

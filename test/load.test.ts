@@ -82,7 +82,7 @@ describe('sources', () => {
   it('weights by name', async () => expect([...(await loadWeights(file)).keys()]).toEqual(['']));
 });
 
-describe('the domain that a ComfyUI .latent implies', () => {
+describe('60 the domain that a ComfyUI .latent implies', () => {
   const latent = (channels: number, marker: boolean): Uint8Array => {
     const tensors = { latent_tensor: entry('F32', [1, channels, 1, 1], 0, channels * 4) };
     const version = { latent_format_version_0: entry('F32', [0], 0, 0) };
@@ -136,6 +136,12 @@ describe('what goes wrong on the way is a file error', () => {
   it('no server', async () =>
     expect(await failure(loadLatents('http://127.0.0.1:9/x.npy'))).toMatch(/^file: .*could not be fetched/));
   it('empty', async () => expect(await failure(loadLatents(new Uint8Array(0)))).toMatch(/^file: .*empty/));
+  it('26 memory that was given away', async () => {
+    for (const source of [file.slice(), file.slice().buffer]) {
+      structuredClone(source, { transfer: [source instanceof ArrayBuffer ? source : source.buffer] });
+      expect(await failure(loadLatents(source))).toMatch(/^file: .*the bytes are detached/);
+    }
+  });
   it('not a source', async () =>
     expect(await failure(loadLatents(42 as never))).toMatch(/^file: .*cannot read from Number/));
 });

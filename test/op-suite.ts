@@ -5,10 +5,12 @@ import type { Decoder } from '../src/decoders/decoder';
 import { latentMap } from '../src/decoders/index';
 import { type LatentMap, mapFeatures } from '../src/decoders/latent-map';
 import type { Domain, LatentFormat } from '../src/formats/format';
+import { fuseLayers } from '../src/gpu/fuse';
 import { createPreviewer, type FrameOptions, latentsFromArray, latentsFromBuffer } from '../src/index';
 import type { Latents, Layout } from '../src/latents';
+import { conv2dExamples } from '../src/ops/conv2d';
 import { noise } from '../src/ops/examples';
-import { opExamples } from '../src/ops/index';
+import { conv2d, layer, opExamples, unpack } from '../src/ops/index';
 import { type DType, numberToFloat16, type Tensor } from '../src/tensor';
 import { domainMap } from '../src/view';
 import { convFixtures } from './conv-fixtures';
@@ -21,9 +23,17 @@ export interface SuiteResult {
   readonly message?: string;
 }
 
-export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
+/** Answers with what is wrong, or undefined. */
+export interface SuiteCase {
+  readonly name: string;
+  readonly run: (device: GPUDevice) => Promise<string | undefined>;
+}
+
+export const runOpSuite = (device: GPUDevice): Promise<SuiteResult[]> => runCases(device, suiteCases());
+
+export async function runCases(device: GPUDevice, cases: readonly SuiteCase[]): Promise<SuiteResult[]> {
   const results: SuiteResult[] = [];
-  for (const { name, run } of suiteCases()) {
+  for (const { name, run } of cases) {
     device.pushErrorScope('validation');
     const message = await run(device).catch((error: unknown) => `${error}`);
     const invalid = await device.popErrorScope();
@@ -33,14 +43,39 @@ export async function runOpSuite(device: GPUDevice): Promise<SuiteResult[]> {
   return results;
 }
 
-/** Each case answers with what is wrong, or undefined. */
-export function suiteCases(): { name: string; run: (device: GPUDevice) => Promise<string | undefined> }[] {
-  return [...kernelCases(), ...decodeCases(), ...convCases()];
+export function suiteCases(): SuiteCase[] {
+  return [...kernelCases(), ...fusedCases(), ...decodeCases(), ...convCases()];
 }
 
+/** An unpack and the conv after it, which a device runs as one, against one reference after the other. */
+function fusedCases() {
+  return conv2dExamples()
+    .filter(({ params: { inputs, size }, add }) => !add && (inputs < 8 || size > 3))
+    .map(({ shape, params }, index) => ({
+      name: `fused = references: unpack, conv2d (${shape.join(', ')}) #${index}`,
+      run: async (device: GPUDevice) => {
+        const [channels, height, width] = shape as [number, number, number];
+        const layers = [layer(unpack, { channels, clamp: index % 2 === 0 }), layer(conv2d, params)];
+        const input = noise(channels * height * width, index + 1).map((value) => value * 5);
+        const expected = layers.reduce<Float32Array>((planes, current) => current.reference(planes, shape), input);
+        if (fuseLayers(layers).length !== 1) return 'the two are not fused';
+        const actual = await runLayersOnGpu(device, layers, shape, input);
+        return differingPlanes(actual, expected, layers[1]!.outputShape(shape), tolerances.planes);
+      },
+    }));
+}
+
+/** Convolutions have kernels of several families. */
 function kernelCases() {
-  return opExamples().map(({ layer, shape }, index) => ({
-    name: `kernel = reference: ${layer.name} (${shape.join(', ')}) #${index}`,
+  const families = opExamples().flatMap((example, index) =>
+    (example.layer.name === 'conv2d' ? (['direct', 'winograd'] as const) : (['direct'] as const)).map((family) => ({
+      ...example,
+      index,
+      family,
+    })),
+  );
+  return families.map(({ layer, shape, index, family }) => ({
+    name: `kernel = reference: ${layer.name} (${shape.join(', ')}) #${index} ${family}`,
     run: async (device: GPUDevice) => {
       const [channels, height, width] = shape as [number, number, number];
       let input = noise(channels * height * width, index + 1);
@@ -52,7 +87,7 @@ function kernelCases() {
           )
         : undefined;
       const expected = layer.reference(input, shape, undefined, added);
-      const actual = await runLayer(device, layer, shape, input, added);
+      const actual = await runLayer(device, layer, shape, input, added, 'float32', family);
       if (layer.input !== 'picture')
         return differingPlanes(actual, expected, layer.outputShape(shape), tolerances.planes);
       const rounded = expected.map((value) => Math.round(Math.min(Math.max(value, 0), 1) * 255));
@@ -351,7 +386,7 @@ function convCases() {
   });
 }
 
-function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, to: Domain): Float32Array {
+export function intoDomain(latents: Float32Array, format: LatentFormat, from: Domain, to: Domain): Float32Array {
   const map = domainMap(format, from, to, 1, 0);
   const plane = latents.length / format.channels;
   return latents.map((value, i) => value * map[Math.floor(i / plane) * 2]! + map[Math.floor(i / plane) * 2 + 1]!);

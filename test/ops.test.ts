@@ -1,6 +1,8 @@
-// Every op's kernel against its reference, and whole decodes on the GPU against the CPU, on Dawn.
+// Every op's kernel against its reference, and whole decodes on the GPU against the CPU, on Dawn. Half floats too where
+// it has them, which SwiftShader has not: there Deno alone runs them, and the null backend compiles them (precision.test.ts).
 
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { halfCases } from './half-suite';
 import { suiteCases } from './op-suite';
 import { checked, describeGpu } from './setup/gpu';
 
@@ -9,5 +11,15 @@ describeGpu('the op suite on Dawn', async () => {
   const device = await adapter?.requestDevice();
   afterAll(() => device?.destroy());
   for (const { name, run } of suiteCases())
+    it(name, () => checked(device!, async () => expect(await run(device!)).toBeUndefined()));
+});
+
+const able = (await navigator.gpu.requestAdapter())?.features.has('shader-f16') ?? false;
+if (!able) console.log('skipped: half floats on Dawn – its adapter has no shader-f16');
+describe.skipIf(!able)('half floats on Dawn', async () => {
+  const adapter = able ? await navigator.gpu.requestAdapter() : undefined;
+  const device = await adapter?.requestDevice({ requiredFeatures: ['shader-f16'] });
+  afterAll(() => device?.destroy());
+  for (const { name, run } of halfCases(() => {}))
     it(name, () => checked(device!, async () => expect(await run(device!)).toBeUndefined()));
 });

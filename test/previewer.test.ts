@@ -9,7 +9,9 @@ import {
   latentsFromArray,
   latentsFromBuffer,
   mlp,
+  type Previewer,
   polynomial,
+  viewLatents,
 } from '../src/index';
 import { noise } from '../src/ops/examples';
 import { describeGpu, takeGpuErrors, withDevice } from './setup/gpu';
@@ -275,6 +277,112 @@ describeGpu('on the GPU', () => {
     }));
 });
 
+describe('batches and frames', () => {
+  // Frames between channels, of halves; and a packed family's tokens, of which each item has an odd place in its words.
+  const cases: [string, string, Latents, number][] = [
+    ['a batch', 'sdxl', latentsFromArray(noise(5 * 4 * 6, 1), { shape: [5, 4, 2, 3] }), 5],
+    ['a clip', 'wan21', latentsFromArray(noise(2 * 16 * 3 * 20, 2), { shape: [2, 16, 3, 4, 5] }), 6],
+    [
+      'a clip of halves',
+      'wan21',
+      latentsFromArray(
+        Uint16Array.from(noise(16 * 3 * 15, 3), (value) => 0x3c00 + value * 500),
+        {
+          shape: [16, 3, 3, 5],
+          dtype: 'float16',
+        },
+      ),
+      3,
+    ],
+    ['doubles', 'sdxl', latentsFromArray(Float64Array.from(noise(2 * 4 * 6, 4)), { shape: [2, 4, 2, 3] }), 2],
+  ];
+  const each = async (previewer: Previewer, latents: Latents, options = {}): Promise<ImageData[]> => {
+    const { items, frames } = viewLatents(latents, previewer.format);
+    const pictures: ImageData[] = [];
+    for (let item = 0; item < items; item++)
+      for (let frame = 0; frame < frames; frame++)
+        pictures.push(await previewer.toImageData(latents, { ...options, item, frame }));
+    return pictures;
+  };
+
+  for (const [name, format, latents, count] of cases)
+    it(`${name} on the CPU: one call is as many`, async () => {
+      const previewer = await createPreviewer({ format, backend: 'cpu' });
+      const seen: number[] = [];
+      const pictures = await previewer.toImageDatas(latents, { onProgress: (fraction) => seen.push(fraction) });
+      expect(pictures).toHaveLength(count);
+      expect(pictures).toEqual(await each(previewer, latents));
+      expect(seen).toEqual(Array.from({ length: count }, (_, k) => (k + 1) / count));
+    });
+
+  it('on the CPU an abort stops between pictures, with its reason', async () => {
+    const previewer = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+    const controller = new AbortController();
+    const reason = new Error('closed');
+    let told = 0;
+    const onProgress = (): void => {
+      if (++told === 2) controller.abort(reason);
+    };
+    const batch = latentsFromArray(noise(5 * 4 * 6, 1), { shape: [5, 4, 2, 3] });
+    await expect(previewer.toImageDatas(batch, { signal: controller.signal, onProgress })).rejects.toBe(reason);
+    expect(told).toBe(2);
+  });
+
+  it('item and frame restrict it', async () => {
+    const previewer = await createPreviewer({ format: 'wan21', backend: 'cpu' });
+    const latents = cases[1]![2];
+    const all = await each(previewer, latents);
+    expect(await previewer.toImageDatas(latents, { item: 1 })).toEqual(all.slice(3));
+    expect(await previewer.toImageDatas(latents, { frame: 2 })).toEqual([all[2], all[5]]);
+    expect(await codeOf(() => previewer.toImageDatas(latents, { item: 2 }))).toBe('shape');
+  });
+
+  describeGpu('on the GPU', () => {
+    for (const [name, format, latents, count] of cases)
+      it(`${name}: one call is as many, in one upload and one submit`, () =>
+        withDevice(async (device) => {
+          const previewer = await createPreviewer({ format, device });
+          const options = { size: 'image', resample: 'nearest' } as const;
+          const expected = await each(previewer, latents, options);
+          const calls = countCalls(device);
+          const write = vi.spyOn(device.queue, 'writeBuffer');
+          const seen: number[] = [];
+          const pictures = await previewer.toImageDatas(latents, { ...options, onProgress: (done) => seen.push(done) });
+          expect(pictures).toHaveLength(count);
+          expect(pictures).toEqual(expected);
+          expect(calls.submits()).toBe(1);
+          expect(write.mock.calls.filter(([{ label }]) => label === 'latents')).toHaveLength(1);
+          expect(seen).toEqual([1]);
+          previewer.destroy();
+        }));
+
+    it('latents in a buffer are read where they are', () =>
+      withDevice(async (device) => {
+        const previewer = await createPreviewer({ format: 'wan21', device });
+        const data = noise(2 * 16 * 3 * 20, 2);
+        const buffer = device.createBuffer({ size: data.byteLength, usage: 0x88 });
+        device.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
+        const pictures = await previewer.toImageDatas(latentsFromBuffer(buffer, { shape: [2, 16, 3, 4, 5] }));
+        expect(pictures).toEqual(await each(previewer, cases[1]![2]));
+        buffer.destroy();
+        previewer.destroy();
+      }));
+
+    it('what one binding cannot hold goes up frame by frame', () =>
+      withDevice(async (device) => {
+        const previewer = await createPreviewer({ format: 'wan21', device });
+        // Half of what may be bound is less than a frame's channels span.
+        Object.defineProperty(device, 'limits', {
+          value: new Proxy(device.limits, {
+            get: (limits, name) => (name === 'maxStorageBufferBindingSize' ? 4000 : Reflect.get(limits, name, limits)),
+          }),
+        });
+        expect(await previewer.toImageDatas(cases[1]![2])).toEqual(await each(previewer, cases[1]![2]));
+        previewer.destroy();
+      }));
+  });
+});
+
 describe('without a GPU', () => {
   const withGpu = async (gpu: unknown, run: () => Promise<void>): Promise<void> => {
     const descriptor = Object.getOwnPropertyDescriptor(globalThis, 'navigator')!;
@@ -288,7 +396,12 @@ describe('without a GPU', () => {
     ['a refused adapter', { requestAdapter: async () => Promise.reject(new Error('blocked')) }],
     [
       'a refused device',
-      { requestAdapter: async () => ({ requestDevice: async () => Promise.reject(new Error('no')) }) },
+      {
+        requestAdapter: async () => ({
+          features: new Set(),
+          requestDevice: async () => Promise.reject(new Error('no')),
+        }),
+      },
     ],
   ] as const)
     it(`${name}: auto decodes on the CPU, webgpu says gpu-unavailable`, () =>

@@ -1,10 +1,14 @@
-// Runs one layer alone on a device: the kernel as the plan builds it, its inputs from memory, its output read back.
+// Runs one layer alone on a device: the kernels as the plan builds them, its inputs from memory, its output read back.
 
+import { fuseLayers } from '../src/gpu/fuse';
 import { compileKernel } from '../src/gpu/kernel';
-import { createPicture } from '../src/gpu/plan';
-import { viewWords } from '../src/gpu/source';
+import { createPicture } from '../src/gpu/picture';
+import { bytesOfReal, type Precision, toReals } from '../src/gpu/precision';
+import { latentWords } from '../src/gpu/source';
+import { familyOf, type KernelFamily, passesOf, type Scratch, scratchBytes, stagesOf } from '../src/gpu/stages';
 import { latentsFromArray } from '../src/latents';
 import type { Layer } from '../src/ops/op';
+import { widenHalves } from '../src/tensor';
 import { viewLatents } from '../src/view';
 
 /** Bytes after the output that no kernel may touch. */
@@ -31,7 +35,7 @@ function fromGroups(groups: Float32Array, [channels, height, width]: Size): Floa
 }
 
 /**
- * Planes (C, H, W) in and out. A picture is taken in 0..1, rounded to 8 bits on its way in and out.
+ * Planes (C, H, W) in and out, rounded to the precision's numbers. A picture is taken in 0..1, rounded to 8 bits on its way in and out.
  * Throws where the kernel wrote behind its output.
  */
 export async function runLayer(
@@ -40,6 +44,8 @@ export async function runLayer(
   shape: readonly number[],
   input: Float32Array,
   added?: Float32Array,
+  precision: Precision = 'float32',
+  family: KernelFamily = familyOf(device, precision),
 ): Promise<Float32Array> {
   const size = shape as unknown as Size;
   const outputSize = layer.outputShape(shape) as unknown as Size;
@@ -48,7 +54,10 @@ export async function runLayer(
     made.push(thing);
     return thing;
   };
-  const buffer = (data: Float32Array | Uint32Array | Uint8Array, usage: number): GPUBuffer => {
+  const buffer = (
+    data: Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array,
+    usage: number,
+  ): GPUBuffer => {
     const filled = keep(
       device.createBuffer({ size: Math.max(16, data.byteLength), usage: usage | GPUBufferUsage.COPY_DST }),
     );
@@ -56,13 +65,23 @@ export async function runLayer(
     return filled;
   };
 
-  const kernel = layer.kernel(shape, device.limits);
-  const output = layer.input === 'picture' ? 'picture' : 'activations';
-  const pipeline = await compileKernel(device, { kernel, input: layer.input, output });
-  const entries: GPUBindGroupEntry[] = [];
-  const bind = (binding: number, resource: GPUBindingResource): number => entries.push({ binding, resource });
+  const [channels, rows, columns] = outputSize;
+  const staged = stagesOf(layer, shape, device.limits, family);
+  const { stages } = staged;
+  const goal = layer.input === 'picture' ? 'picture' : 'activations';
+  const pipelines = await Promise.all(
+    stages.map((kernel) => compileKernel(device, { kernel, input: layer.input, output: goal, precision })),
+  );
+  const passes = passesOf(staged, {
+    ...{ width: columns, height: rows, inputWidth: size[2], inputHeight: size[1], inputColumn: 0, inputRow: 0 },
+    ...{ addedWidth: columns, addedPlane: columns * rows, addedOffset: 0, pictureColumn: 0, pictureRow: 0 },
+  });
+  const reals = (values: Float32Array): GPUBuffer => buffer(toReals(values, precision), GPUBufferUsage.STORAGE);
+  // What every stage of the layer is bound to, by its binding.
+  const bound = new Map<number, GPUBindingResource>();
+  const bind = (binding: number, resource: GPUBindingResource) => bound.set(binding, resource);
   if (layer.input === 'picture') bind(0, pictureFrom(device, input, size, keep).createView());
-  else if (layer.input === 'latents') {
+  else if (layer.input !== 'activations') {
     const latents = buffer(input, GPUBufferUsage.STORAGE);
     const domainMap = new Float32Array(size[0] * 2).map((_, k) => 1 - (k % 2));
     const format = { id: 'test', name: 'Test', base: 'test', channels: size[0], dims: 2, spatialDownscale: 8 } as const;
@@ -70,31 +89,43 @@ export async function runLayer(
       ...format,
       source: { repo: 'test', licence: 'MIT' },
     });
-    const words = viewWords({ dtype: 'float32', view }, 0, { width: outputSize[2], height: outputSize[1] });
+    const words = latentWords({ dtype: 'float32', view }, 0);
     bind(0, { buffer: latents });
     bind(1, { buffer: buffer(domainMap, GPUBufferUsage.STORAGE) });
-    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
+    bind(6, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
+    bind(5, { buffer: buffer(new Float32Array(4), GPUBufferUsage.STORAGE) });
   } else {
-    const [, height, width] = outputSize;
-    const plane = size[1] * size[2];
-    const words = Uint32Array.of(width, height, width * height, size[2], size[1], plane, 0, 0, height, 0);
-    const groups = { buffer: buffer(toGroups(input, size), GPUBufferUsage.STORAGE) };
+    const groups = { buffer: reals(toGroups(input, size)) };
     bind(0, groups);
-    bind(2, { buffer: buffer(words, GPUBufferUsage.UNIFORM) });
-    if (kernel.takesAdded)
-      bind(5, added ? { buffer: buffer(toGroups(added, outputSize), GPUBufferUsage.STORAGE) } : groups);
+    bind(5, added ? { buffer: reals(toGroups(added, outputSize)) } : groups);
   }
-  if (kernel.weights) bind(3, { buffer: buffer(kernel.weights(), GPUBufferUsage.STORAGE) });
+  const scratch = new Map<Scratch | undefined, GPUBindingResource>();
+  for (const name of ['tiles', 'sums'] as const)
+    if (stages.some(({ to }) => to === name)) {
+      // Rubbish, as a strip before leaves it.
+      const bytes = new Uint8Array(scratchBytes([staged], name)).fill(canaryByte);
+      scratch.set(name, { buffer: buffer(bytes, GPUBufferUsage.STORAGE) });
+    }
+  const weights = stages.map((stage) => stage.weights && reals(stage.weights()));
 
-  const [channels, rows, columns] = outputSize;
   const encoder = device.createCommandEncoder();
-  const dispatch = (): void => {
-    const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...kernel.workgroups);
-    pass.end();
+  const run = (output: GPUBindingResource): void => {
+    const compute = encoder.beginComputePass();
+    for (const { stage, workgroups, view } of passes) {
+      const { from, to, takesAdded } = stages[stage]!;
+      const layout = pipelines[stage]!.getBindGroupLayout(0);
+      const packed = weights[stage];
+      const resources = new Map(bound).set(4, scratch.get(to) ?? output);
+      if (from) resources.set(0, scratch.get(from)!);
+      if (layer.input !== 'picture') resources.set(2, { buffer: buffer(view, GPUBufferUsage.UNIFORM) });
+      if (packed) resources.set(3, { buffer: packed });
+      if (!takesAdded) resources.delete(5);
+      const entries = [...resources].map(([binding, resource]) => ({ binding, resource }));
+      compute.setPipeline(pipelines[stage]!);
+      compute.setBindGroup(0, device.createBindGroup({ layout, entries }));
+      compute.dispatchWorkgroups(...workgroups);
+    }
+    compute.end();
   };
   const readable = (bytes: number): GPUBuffer =>
     keep(device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }));
@@ -107,10 +138,9 @@ export async function runLayer(
     return mapped;
   };
 
-  if (output === 'picture') {
+  if (goal === 'picture') {
     const texture = keep(createPicture(device, columns, rows, 'test'));
-    bind(4, texture.createView());
-    dispatch();
+    run(texture.createView());
     const bytesPerRow = Math.ceil((columns * 4) / 256) * 256;
     const copy = readable(bytesPerRow * rows);
     encoder.copyTextureToBuffer({ texture }, { buffer: copy, bytesPerRow }, [columns, rows]);
@@ -120,18 +150,21 @@ export async function runLayer(
       return rgba[y * bytesPerRow + x * 4 + c]! / 255;
     });
   }
-  const bytes = Math.ceil(channels / 4) * 16 * rows * columns;
+  const count = Math.ceil(channels / 4) * 4 * rows * columns;
+  const bytes = count * bytesOfReal[precision];
   // The whole buffer is bound: only the kernel's own bounds keep it off the canary.
   const filled = new Uint8Array(bytes + canary).fill(canaryByte);
   const result = buffer(filled, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
-  bind(4, { buffer: result });
-  dispatch();
+  run({ buffer: result });
   const copy = readable(bytes + canary);
   encoder.copyBufferToBuffer(result, 0, copy, 0, bytes + canary);
   const mapped = await finish(copy);
   if (new Uint8Array(mapped, bytes).some((byte) => byte !== canaryByte))
     throw new Error('the kernel wrote behind its output');
-  return fromGroups(new Float32Array(mapped, 0, bytes / 4), outputSize);
+  if (precision === 'float32') return fromGroups(new Float32Array(mapped, 0, count), outputSize);
+  const widened = new Float32Array(count);
+  widenHalves(new Uint16Array(mapped, 0, count), 'float16', widened);
+  return fromGroups(widened, outputSize);
 }
 
 function pictureFrom(
@@ -149,18 +182,21 @@ function pictureFrom(
   return texture;
 }
 
-/** A decoder's layers one by one on the GPU, float32 planes between them: (C, H, W) in, the last layer's planes out. */
+/** A decoder's layers, fused as a plan does, one by one on the GPU, planes between them: (C, H, W) in, the last's out. */
 export async function runLayersOnGpu(
   device: GPUDevice,
-  layers: readonly Layer[],
+  decoderLayers: readonly Layer[],
   shape: readonly number[],
   input: Float32Array,
+  precision: Precision = 'float32',
+  family?: KernelFamily,
 ): Promise<Float32Array> {
+  const layers = fuseLayers(decoderLayers);
   const done: { planes: Float32Array; shape: readonly number[] }[] = [];
   for (const [index, layer] of layers.entries()) {
     const source = done[index - (layer.from ?? 1)] ?? { planes: input, shape };
     const added = layer.add === undefined ? undefined : done[index - layer.add]!.planes;
-    const planes = await runLayer(device, layer, source.shape, source.planes, added);
+    const planes = await runLayer(device, layer, source.shape, source.planes, added, precision, family);
     done.push({ planes, shape: layer.outputShape(source.shape) });
   }
   return done.at(-1)!.planes;

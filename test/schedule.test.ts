@@ -1,7 +1,10 @@
-// What a conv decoder needs of a GPU, worked out without one: memory, bands, slices.
+// What a conv decoder needs of a GPU, worked out without one: memory, tiles and what they compute twice, slices.
 
 import { describe, expect, it } from 'vitest';
-import { schedule } from '../src/gpu/schedule';
+import { fuseLayers } from '../src/gpu/fuse';
+import { RecentMap } from '../src/gpu/memory';
+import { type Dispatch, type Schedule, schedule } from '../src/gpu/schedule';
+import { passesOf, scratchBytes, stagesOf } from '../src/gpu/stages';
 import { LatentPreviewError } from '../src/index';
 import type { Conv2dParams } from '../src/ops/conv2d';
 import { conv2d, groupNorm, layer, unpack } from '../src/ops/index';
@@ -25,8 +28,8 @@ const conv = (inputs: number, outputs: number, rest: Partial<Conv2dParams> = {},
 const block = (width: number): Layer[] => [conv(width, width), conv(width, width), conv(width, width, {}, 3)];
 const up = (width: number): Layer => conv(width, width, { upscale: 2, activation: 'none' });
 
-/** The layers of TAESD, with the pools of TAEF2 where `pooled`. */
-function taesd(pooled = false): Layer[] {
+/** The layers of TAESD as a device runs them, with the pools of TAEF2 where `pooled`. */
+function taesd(pooled = false): readonly Layer[] {
   const norm = {
     groups: 4,
     epsilon: 1e-5,
@@ -41,7 +44,7 @@ function taesd(pooled = false): Layer[] {
   ];
   const middle = [1, 2, 3].flatMap(() => [...(pooled ? pool : []), ...block(64)]);
   const three = [1, 2, 3].flatMap(() => block(64));
-  return [
+  return fuseLayers([
     layer(unpack, { channels: 4, clamp: true }),
     conv(4, 64),
     ...middle,
@@ -52,12 +55,73 @@ function taesd(pooled = false): Layer[] {
     up(64),
     ...block(64),
     conv(64, 3, { activation: 'none' }),
-  ];
+  ]);
 }
 
+/** VAEApprox: it pads once, by more than its first kernel reaches, and no layer after it does. */
+const vaeApprox = (): readonly Layer[] => {
+  const leaky = { padding: 0, activation: 'leaky' } as const;
+  const widths = [4, 8, 16, 32, 64, 32, 16, 8, 3];
+  return fuseLayers([
+    layer(unpack, { channels: 4, clamp: false }),
+    ...[7, 5, 3, 3, 3, 3, 3, 3].map((size, k) => {
+      const [inputs, outputs] = [widths[k]!, widths[k + 1]!];
+      const first = k === 0 ? { padding: 11, upscale: 2 as const } : {};
+      return conv(inputs, outputs, {
+        ...leaky,
+        ...first,
+        size,
+        weight: new Float32Array(inputs * outputs * size ** 2),
+      });
+    }),
+  ]);
+};
+
 const MiB = 2 ** 20;
-const limits = { bufferBytes: 64 * MiB, sliceWork: 10e9 };
+// 200 MiB in three; tests of the plan hold it to the same.
+const limits = { bufferBytes: (200 * MiB) / 3, sliceWork: 10e9 };
 const total = (bytes: readonly number[]): number => bytes.reduce((sum, size) => sum + size, 0);
+
+/** Multiplications of all dispatches. */
+const workOf = (layers: readonly Layer[], { slices }: Schedule): number =>
+  slices.flat().reduce((sum, { layer: k, view }) => sum + layers[k]!.work * view.width * view.height, 0);
+
+/** How much more is computed than in one piece. */
+const extraWork = (layers: readonly Layer[], side: number, bufferBytes = limits.bufferBytes): number => {
+  const shape = [4, side, side];
+  const whole = schedule(layers, shape, { ...limits, bufferBytes: Number.POSITIVE_INFINITY });
+  return workOf(layers, schedule(layers, shape, { ...limits, bufferBytes })) / workOf(layers, whole) - 1;
+};
+
+/** How often each pixel of the picture is written. */
+function writes({ slices, width, height }: Schedule): Uint8Array {
+  const counts = new Uint8Array(width * height);
+  for (const { output, view } of slices.flat())
+    if (output === 'picture')
+      for (let y = view.pictureRow; y < view.pictureRow + view.height; y++)
+        for (let x = view.pictureColumn; x < view.pictureColumn + view.width; x++) counts[y * width + x]!++;
+  return counts;
+}
+
+/** Each dispatch reads no more than what is in its buffers, as one before it left them there. */
+function expectInside(layers: readonly Layer[], [, height, width]: readonly number[], { slices }: Schedule): void {
+  const held = new Map<number, Dispatch>();
+  for (const dispatch of slices.flat()) {
+    const { layer: k, input, added, output, view } = dispatch;
+    const source = input === 'latents' ? { width, height } : held.get(input)!.view;
+    expect([view.inputWidth, view.inputHeight]).toEqual([source.width, source.height]);
+    if (input !== 'latents') expect(held.get(input)!.layer).toBe(k - (layers[k]!.from ?? 1));
+    if (added !== undefined) {
+      const { layer: addedLayer, view: addedView } = held.get(added)!;
+      expect(addedLayer).toBe(k - layers[k]!.add!);
+      expect([view.addedWidth, view.addedPlane]).toEqual([addedView.width, addedView.width * addedView.height]);
+      const [column, row] = [view.addedOffset % view.addedWidth, Math.floor(view.addedOffset / view.addedWidth)];
+      expect(column + view.width).toBeLessThanOrEqual(addedView.width);
+      expect(row + view.height).toBeLessThanOrEqual(addedView.height);
+    }
+    if (typeof output === 'number') held.set(output, dispatch);
+  }
+}
 
 describe('memory', () => {
   it('three buffers are enough while everything fits', () => {
@@ -66,26 +130,79 @@ describe('memory', () => {
     expect(buffers).toHaveLength(3);
     expect(Math.max(...buffers)).toBe(192 * 128 * 64 * 4);
   });
-  for (const [name, pooled] of [
-    ['TAESD', false],
-    ['TAEF2', true],
+  for (const [name, layers, most] of [
+    ['TAESD', taesd(), 3],
+    // What its tiles start from stays in a fourth.
+    ['TAEF2', taesd(true), 4],
   ] as const)
     for (const side of [64, 128, 256])
       it(`${name} of ${side}×${side} latents stays within 256 MiB`, () => {
-        const { buffers, slices, width } = schedule(taesd(pooled), [4, side, side], limits);
-        expect(width).toBe(side * 8);
-        expect(total(buffers)).toBeLessThanOrEqual(256 * MiB);
-        for (const bytes of buffers) expect(bytes).toBeLessThanOrEqual(64 * MiB);
-        // Each picture row is written once, in order.
-        const writes = slices.flat().filter(({ output }) => output === 'picture');
-        let row = 0;
-        for (const { pictureRow, keepCount } of writes) {
-          expect(pictureRow).toBe(row);
-          row += keepCount;
-        }
-        expect(row).toBe(side * 8);
-        if (side === 256) expect(writes.length).toBeGreaterThan(1);
+        const shape = [4, side, side];
+        const planned = schedule(layers, shape, limits);
+        const { buffers, width, height } = planned;
+        expect([width, height]).toEqual([side * 8, side * 8]);
+        expect(buffers.length).toBeLessThanOrEqual(most);
+        for (const bytes of buffers) expect(bytes).toBeLessThanOrEqual(80 * MiB);
+        // With the picture, its read-back, float32 latents of 32 channels and the weights.
+        const besides = 2 * width * height * 4 + 32 * side * side * 4 + 8 * MiB;
+        expect(total(buffers) + besides).toBeLessThanOrEqual(256 * MiB);
+        expect(writes(planned).every((count) => count === 1)).toBe(true);
+        expectInside(layers, shape, planned);
+        const extra = extraWork(layers, side);
+        console.log(
+          `${name} ${side}×${side}: ${buffers.map((bytes) => (bytes / MiB).toFixed(1))} MiB, +${(extra * 100).toFixed(1)} % work`,
+        );
+        expect(extra).toBeLessThan(0.1);
       });
+  it('a picture far larger than memory is computed in tiles too', () => {
+    const planned = schedule(taesd(), [4, 130, 1024], limits);
+    expect(writes(planned).every((count) => count === 1)).toBe(true);
+    expect(planned.buffers).toHaveLength(3);
+    expect(extraWork(taesd(), 1024)).toBeLessThan(0.12);
+  });
+  it('nets that pad unevenly are computed in tiles too', () => {
+    const shape = [4, 70, 50];
+    const planned = schedule(vaeApprox(), shape, { ...limits, bufferBytes: 300_000 });
+    expect([planned.width, planned.height]).toEqual([100, 140]);
+    expect(writes(planned).every((count) => count === 1)).toBe(true);
+    expect(planned.slices.flat().length).toBeGreaterThan(8);
+    expectInside(vaeApprox(), shape, planned);
+  });
+  it('half floats take half of it, and fewer tiles', () => {
+    const [small, large] = [
+      [4, 16, 24],
+      [4, 256, 256],
+    ];
+    const halves = { ...limits, elementBytes: 2 };
+    const floats = schedule(taesd(), small!, limits).buffers;
+    expect(schedule(taesd(), small!, halves).buffers).toEqual(floats.map((bytes) => bytes / 2));
+    const tiles = (of: typeof halves): number =>
+      schedule(taesd(), large!, of)
+        .slices.flat()
+        .filter(({ output }) => output === 'picture').length;
+    expect(tiles(halves)).toBeGreaterThan(1);
+    expect(tiles(halves)).toBeLessThan(tiles({ ...limits, elementBytes: 4 }));
+  });
+  it('sizes are kept as long as all fit, and room is made before the next is', () => {
+    const gone: string[] = [];
+    const sizes = new RecentMap<string>(3, (value) => gone.push(value), 100);
+    const get = (name: string, bytes: number, before: string[]): void => {
+      sizes.get(
+        name,
+        () => {
+          expect(gone).toEqual(before);
+          return name;
+        },
+        bytes,
+      );
+    };
+    get('a', 40, []);
+    get('b', 40, []);
+    sizes.get('a', () => 'not again');
+    get('c', 50, ['b']);
+    get('d', 300, ['b', 'a', 'c']);
+    get('e', 1, ['b', 'a', 'c', 'd']);
+  });
   it('no dispatch reads the buffer it writes', () => {
     for (const { input, added, output } of schedule(taesd(true), [4, 200, 200], limits).slices.flat()) {
       expect(input).not.toBe(output);
@@ -95,7 +212,7 @@ describe('memory', () => {
   it('what cannot fit is a clear error', () => {
     const run = () => schedule(taesd(), [4, 64, 64], { ...limits, bufferBytes: 1000 });
     expect(run).toThrow(LatentPreviewError);
-    expect(run).toThrow(/not even a band of latents \(4, 64, 64\)/);
+    expect(run).toThrow(/not even the smallest tile of latents \(4, 64, 64\)/);
   });
 });
 
@@ -106,8 +223,41 @@ describe('slices', () => {
     const { slices } = schedule(layers, [4, 128, 128], limits);
     expect(slices.length).toBeGreaterThan(10);
     for (const slice of slices) {
-      const work = slice.reduce((sum, { layer: k, width, height }) => sum + layers[k]!.work * width * height, 0);
+      const work = workOf(layers, { slices: [slice], buffers: [], width: 0, height: 0, work: 0 });
       if (slice.length > 1) expect(work).toBeLessThanOrEqual(limits.sliceWork);
     }
+  });
+});
+
+describe('stages', () => {
+  const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
+  for (const [channels, upscale, side] of [
+    [16, 1, 4],
+    [64, 1, 4],
+    [64, 2, 2],
+    [512, 1, 4],
+  ] as const)
+    it(`strips cover ${channels} channels enlarged ×${upscale} once, over little scratch`, () => {
+      const [height, width] = [123, 200];
+      const layer = conv(channels, channels, { upscale });
+      const staged = stagesOf(layer, [channels, height, width], device, 'winograd');
+      for (const scratch of ['tiles', 'sums'] as const)
+        expect(scratchBytes([staged], scratch)).toBeLessThanOrEqual(5 * MiB);
+      const [view] = schedule([layer, conv(channels, 3)], [channels, height, width], {
+        bufferBytes: Number.POSITIVE_INFINITY,
+        sliceWork: Number.POSITIVE_INFINITY,
+      }).slices[0]!.map((dispatch) => dispatch.view);
+      const passes = passesOf(staged, view!);
+      const covered = [0, 0, 0];
+      for (const { stage, view } of passes) {
+        expect(view[11]).toBe(covered[stage]);
+        covered[stage]! += view[12]!;
+      }
+      const tiles = Math.ceil((width * upscale) / side) * Math.ceil((height * upscale) / side);
+      expect(covered).toEqual([tiles, tiles, tiles]);
+    });
+  it('are not for real GPUs, nor for few channels', () => {
+    expect(stagesOf(conv(64, 64), [64, 8, 8], device, 'direct').stages).toHaveLength(1);
+    expect(stagesOf(conv(64, 8), [64, 8, 8], device, 'winograd').stages).toHaveLength(1);
   });
 });

@@ -10,26 +10,37 @@ import { describeGpu, withDevice } from './setup/gpu';
 const folder = new URL('../shaders/', import.meta.url);
 const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack];
 
-it('has one file per op, and no other', () =>
+// The other forms of a convolution.
+const convStages = ['winograd-tiles', 'nine-tiles', 'conv2d-products', 'winograd-pixels', 'nine-pixels'];
+const forms = [...convStages, 'conv2d-narrow'].map((name) => ({ name, input: 'activations' as const }));
+
+it('has one file per op and form of a convolution, and no other', () =>
   expect(
     readdirSync(folder)
       .filter((name) => name.endsWith('.wgsl'))
       .sort(),
-  ).toEqual(ops.map(({ name }) => `${name}.wgsl`).sort()));
+  ).toEqual([...ops, ...forms].map(({ name }) => `${name}.wgsl`).sort()));
 
-it.each(ops)('finds every line of $name again', ({ name, input }) => {
-  for (const output of ['activations', 'picture'] as const) {
-    const source = joinShader(name, input, output);
-    const lines = source.code.split('\n');
-    for (const { name: file, firstLine } of source.files) {
-      const original = readFileSync(new URL(file, folder), 'utf8').split('\n');
-      original.forEach((text, index) => {
-        expect(lines[firstLine - 1 + index]).toBe(text);
-        expect(locate(firstLine + index, source)).toBe(`${file}:${index + 1}`);
-      });
+it.each([...ops, ...forms, { name: 'conv2d', input: 'unpacked' as const }])(
+  'finds every line of $name again',
+  ({ name, input }) => {
+    for (const [output, precision] of [
+      ['activations', 'float32'],
+      ['picture', 'float32'],
+      ['activations', 'float16'],
+    ] as const) {
+      const source = joinShader(name, input, output, precision);
+      const lines = source.code.split('\n');
+      for (const { name: file, firstLine } of source.files) {
+        const original = readFileSync(new URL(file, folder), 'utf8').split('\n');
+        original.forEach((text, index) => {
+          expect(lines[firstLine - 1 + index]).toBe(text);
+          expect(locate(firstLine + index, source)).toBe(`${file}:${index + 1}`);
+        });
+      }
     }
-  }
-});
+  },
+);
 
 describeGpu('compiler messages', () => {
   it('name the .wgsl file and line', () =>
@@ -38,7 +49,7 @@ describeGpu('compiler messages', () => {
       const spy = vi.spyOn(device, 'createShaderModule').mockImplementation((descriptor) =>
         create({
           ...descriptor,
-          code: descriptor.code.replace('var rgb = vec3f(weights[0]', 'var rgb = vec3x(weights[0]'),
+          code: descriptor.code.replace('var red = vec4f(weights[0]', 'var red = vec4x(weights[0]'),
         }),
       );
       // The broken module is a GPU error of its own, provoked here.
@@ -50,7 +61,7 @@ describeGpu('compiler messages', () => {
       const line =
         readFileSync(new URL('linear.wgsl', folder), 'utf8')
           .split('\n')
-          .findIndex((text) => text.includes('var rgb = vec3f(weights[0]')) + 1;
+          .findIndex((text) => text.includes('var red = vec4f(weights[0]')) + 1;
       expect((error as LatentPreviewError).code).toBe('shader');
       expect((error as LatentPreviewError).message).toContain(`linear.wgsl:${line}`);
     }));

@@ -5,6 +5,10 @@ export const tolerances = {
   planes: { maxAbs: 2e-5 },
   /** Whole conv decoders in float32 against PyTorch. */
   conv: { maxAbs: 1e-4 },
+  /** Kernels in half floats, of half floats and to results below 4: half a last place, and as much from sums. */
+  halves: { maxAbs: 2e-3 },
+  /** Whole conv decoders in half floats against PyTorch's float32, and their pictures. */
+  convHalves: { decibels: 40, picture: { maxSteps: 1, equalShare: 0.9 } },
   /** Against PyTorch goldens. */
   golden: { maxAbs: 1e-5 },
   /** 8-bit pictures of per-pixel maps. */
@@ -36,6 +40,19 @@ export function differingPlanes(
   const y = Math.floor(first / (width as number)) % (height as number);
   const c = Math.floor(first / (width as number) / (height as number));
   return `(c ${c}, y ${y}, x ${x}): actual ${actual[first]}, expected ${expected[first]}; ${failed} of ${count} fail, worst by ${worst}`;
+}
+
+/** Peak signal over noise in dB, of numbers whose range is `range`. */
+export function decibels(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  range: readonly [number, number],
+): number {
+  if (actual.length !== expected.length)
+    throw new Error(`lengths: actual ${actual.length}, expected ${expected.length}`);
+  let squares = 0;
+  for (let i = 0; i < expected.length; i++) squares += ((actual[i] as number) - (expected[i] as number)) ** 2;
+  return 10 * Math.log10((range[1] - range[0]) ** 2 / (squares / expected.length));
 }
 
 interface Pixels {

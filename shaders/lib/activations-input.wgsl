@@ -1,27 +1,22 @@
-// Reads what a layer before wrote: four channels to a vec4f, each group of four a plane of its own. Joined in front of
-// kernels that take activations; src/gpu/schedule.ts works out the numbers.
+// Reads what a layer before wrote: four channels to a vec4 of `real`, each group of four a plane of its own. Joined in front of
+// kernels that take activations.
 
-struct View {
-  // Of this layer's output: columns, rows, and the pixels of one plane in its buffer.
-  width: u32,
-  height: u32,
-  outputPlane: u32,
-  // Of its input. A band of a picture starts `inputOffset` pixels into each plane.
-  inputWidth: u32,
-  inputHeight: u32,
-  inputPlane: u32,
-  inputOffset: u32,
-  // Of a band's output rows, which go into the picture, and where.
-  keepFirst: u32,
-  keepCount: u32,
-  pictureRow: u32,
+@group(0) @binding(0) var<storage, read> inputGroups: array<vec4<real>>;
+
+// Channels 4·group … 4·group + 3 of the input's pixel at the tile's (x, y); zeros outside the picture. A tile's input
+// holds all that the tile looks at, so that beyond its edges there is no picture.
+fn readGroup(group: u32, x: i32, y: i32) -> vec4<real> {
+  let column = x + view.inputColumn;
+  let row = y + view.inputRow;
+  if (column < 0 || row < 0 || column >= i32(view.inputWidth) || row >= i32(view.inputHeight)) { return vec4<real>(); }
+  return inputGroups[(group * view.inputHeight + u32(row)) * view.inputWidth + u32(column)];
 }
 
-@group(0) @binding(0) var<storage, read> inputGroups: array<vec4f>;
-@group(0) @binding(2) var<uniform> view: View;
-
-// Channels 4·group … 4·group + 3 of a pixel; zeros outside the picture.
-fn readGroup(group: u32, x: i32, y: i32) -> vec4f {
-  if (x < 0 || y < 0 || x >= i32(view.inputWidth) || y >= i32(view.inputHeight)) { return vec4f(0.0); }
-  return inputGroups[group * view.inputPlane + view.inputOffset + u32(y) * view.inputWidth + u32(x)];
+// The same without a branch, for kernels that read many pixels: branches are what SwiftShader's compiler chokes on.
+fn readGroupUnbranched(group: u32, x: i32, y: i32) -> vec4<real> {
+  let place = vec2i(x + view.inputColumn, y + view.inputRow);
+  let size = vec2i(i32(view.inputWidth), i32(view.inputHeight));
+  let inside = vec2u(clamp(place, vec2i(0), size - 1));
+  let pixel = inputGroups[(group * view.inputHeight + inside.y) * view.inputWidth + inside.x];
+  return select(vec4<real>(), pixel, all(place == vec2i(inside)));
 }

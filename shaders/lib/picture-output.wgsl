@@ -37,11 +37,12 @@ fn toSrgb(rgb: vec3f) -> vec3f {
   }
 }
 
-// Channels 0 to 3 of a pixel; any further group is not part of a picture.
+// Channels 0 to 3 of the tile's pixel; any further group is not part of a picture.
 // Rounded here, half up: what a texture store does with the rest of a step is the implementation's choice.
 fn writeGroup(group: u32, x: u32, y: u32, value: vec4f) {
-  if (group > 0u || y < view.keepFirst || y >= view.keepFirst + view.keepCount) { return; }
+  if (group > 0u) { return; }
   var pixel = vec4f(clamp(toSrgb(value.rgb), vec3f(0.0), vec3f(1.0)), 1.0);
   if (hasAlpha == 1u) { pixel.a = clamp(value.a * outputScale + outputOffset, 0.0, 1.0); }
-  textureStore(picture, vec2u(x, y - view.keepFirst + view.pictureRow), floor(pixel * 255.0 + 0.5) / 255.0);
+  let place = vec2u(x + view.pictureColumn, y + view.pictureRow);
+  textureStore(picture, place, floor(pixel * 255.0 + 0.5) / 255.0);
 }

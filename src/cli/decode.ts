@@ -52,7 +52,8 @@ export const decode: Command = {
   summary: 'latents to PNG pictures',
   help: `Usage: latent-preview decode [options] FILE or FOLDER ...
 
-Decodes latents (.npy, .safetensors, ComfyUI's .latent, raw numbers) to PNG pictures.
+Decodes latents (.npy, .npz, .safetensors, ComfyUI's .latent, PyTorch's .pt, raw
+numbers) to PNG pictures.
 Of a folder, the files that hold tensors are taken, told by their first bytes.
 
 ${optionHelp(options)}

@@ -100,7 +100,7 @@ export async function inputKind(path: string): Promise<InputKind | undefined> {
 }
 
 function emptyFolder(wanted: readonly InputKind[], recursive: boolean): LatentPreviewError {
-  const kinds = wanted.includes('latents') ? '.npy, .safetensors, .latent' : 'PNG, JPEG';
+  const kinds = wanted.includes('latents') ? '.npy, .npz, .safetensors, .latent, .pt' : 'PNG, JPEG';
   return new LatentPreviewError(
     'file',
     `the folder has no file of a kind that is read (${kinds})` +

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { weightsKind } from '../decoders/weights-kind';
-import { readTensorFile, type TensorFile } from '../files/index';
+import { bytesSource, openTensorFile, readAll, type TensorFile } from '../files/index';
 import { type FormatGuess, guessFormats, type LatentFormat, type Latents, loadLatents, viewLatents } from '../index';
 import { formatShape, type Tensor } from '../tensor';
 import { fittingLayouts } from '../view';
@@ -14,7 +14,7 @@ import { textTable } from './table';
 export interface Report {
   readonly file: string;
   readonly bytes: number;
-  /** `npy`, `safetensors`, `raw`. */
+  /** `npy`, `npz`, `safetensors`, `torch`, `png`, `raw`. */
   readonly kind: string;
   readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -45,7 +45,9 @@ export async function inspect(
   signal: AbortSignal,
 ): Promise<Report> {
   const bytes = await readFile(path, { signal });
-  const file: TensorFile | undefined = reading.shape ? undefined : readTensorFile(bytes);
+  const file: TensorFile | undefined = reading.shape
+    ? undefined
+    : await readAll(await openTensorFile(bytesSource(bytes)));
   const report: Report = {
     file: path,
     bytes: bytes.byteLength,

@@ -1,8 +1,9 @@
 // Weights from wherever they are. From the network: one fetch for all who want the same file at the same time, checked,
 // kept, and taken from where it was kept. Loaded when it is first needed.
 
-import { readTensorFile } from '../files/index';
-import { type HubFile, type LoadWeightsOptions, type Progress, readSource, type Source } from '../source';
+import { openSource } from '../bytes';
+import { memorySource, openTensorFile, readAll } from '../files/index';
+import type { HubFile, LoadOptions, LoadWeightsOptions, Progress, Source } from '../source';
 import type { Tensor } from '../tensor';
 import { findKept, keep } from './kept';
 import { type Place, placeOf } from './place';
@@ -30,10 +31,19 @@ const downloads = new Map<string, Download>();
 /** @throws LatentPreviewError `file`, `weights` */
 export async function readWeights(source: Source | HubFile, options: LoadWeightsOptions): Promise<Tensors> {
   if (typeof source === 'string' || source instanceof URL || isHubFile(source)) return downloadWeights(source, options);
-  const bytes = await readSource(source, options);
+  const bytes = await readWhole(source, options);
   if (options.sha256 !== undefined) await expectSha256('the file', bytes, options.sha256);
-  return readTensorFile(bytes).tensors;
+  return readTensors(bytes);
 }
+
+/** In one piece: part by part, a Blob or a server would be asked once for each tensor. */
+async function readWhole(source: Source, options: LoadOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await openSource(source, options);
+  return bytes.read(0, bytes.size);
+}
+
+const readTensors = async (bytes: Uint8Array<ArrayBuffer>): Promise<Tensors> =>
+  (await readAll(await openTensorFile(memorySource(bytes)))).tensors;
 
 const isHubFile = (source: Source | HubFile): source is HubFile =>
   typeof source === 'object' && source !== null && 'repo' in source;
@@ -86,16 +96,19 @@ function start(key: string, place: Place): Download {
     download.progress = progress;
     for (const caller of [...download.callers]) caller.progressed(progress);
   };
-  fetchOrFind(place, controller.signal, onProgress).then(
-    ({ bytes, weights }) => {
+  fetchOrFind(place, controller.signal, onProgress)
+    .then(async ({ bytes, weights }) => {
+      // Who comes from now on starts anew.
+      if (downloads.get(key) === download) downloads.delete(key);
+      const callers = [...download.callers];
       // The tensors are views of the bytes: each caller has its own, copied before any of them can change or hand theirs on.
-      const copies = [...download.callers].slice(1).map(() => readTensorFile(bytes.slice()).tensors);
-      for (const [index, caller] of [...download.callers].entries()) caller.arrived(copies[index - 1] ?? weights);
-    },
-    (error: unknown) => {
+      const copies = await Promise.all(callers.slice(1).map(() => readTensors(bytes.slice())));
+      for (const [index, caller] of callers.entries())
+        if (download.callers.has(caller)) caller.arrived(copies[index - 1] ?? weights);
+    })
+    .catch((error: unknown) => {
       for (const caller of [...download.callers]) caller.failed(error);
-    },
-  );
+    });
   return download;
 }
 
@@ -112,12 +125,12 @@ async function fetchOrFind(
   const kept = keeps ? await findKept(url, sha256) : undefined;
   if (kept) {
     onProgress({ loaded: kept.length, total: kept.length });
-    return { bytes: kept, weights: readTensorFile(kept).tensors };
+    return { bytes: kept, weights: await readTensors(kept) };
   }
-  const bytes = await readSource(url, { signal, onProgress });
+  const bytes = await readWhole(url, { signal, onProgress });
   if (sha256 !== undefined) await expectSha256(url, bytes, sha256);
   // Read before it is kept: what nobody can read, such as a login page, must not be found the next time.
-  const { tensors } = readTensorFile(bytes);
+  const weights = await readTensors(bytes);
   if (keeps) await keep(url, bytes, sha256);
-  return { bytes, weights: tensors };
+  return { bytes, weights };
 }

@@ -7,8 +7,8 @@ import { LatentPreviewError } from '../errors';
 import { formatShape, type Shape, type Tensor, tensorFromArray } from '../tensor';
 import { headerCursor } from './cursor';
 import { type NpyHeader, parseNpyHeader } from './npy-header';
-import type { Reader } from './reader';
-import { type StoredType, storedCount, storedSize, tensorFromStored } from './stored';
+import type { Reader, StoredTensor, TensorFile } from './reader';
+import { gather, type StoredType, storedCount, storedSize, swapBytes, tensorFromStored, tensorType } from './stored';
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 
@@ -35,61 +35,100 @@ const storedTypes = new Map<string, StoredType>([
 // npyjs makes plain arrays of booleans and bigints of the others.
 const npyjsTypes: readonly string[] = ['f8', 'f4', 'f2', 'i4', 'i2', 'i1', 'u4', 'u2', 'u1'];
 
-export const npy: Reader = {
+export const npy = {
   kind: 'npy',
   detect: (head) => magic.every((byte, i) => head[i] === byte),
-  read(bytes) {
-    const { header, dataStart } = readHeader(bytes);
-    return { kind: 'npy', tensors: new Map([['', readBody(bytes, header, dataStart)]]), metadata: new Map() };
+  async open(source) {
+    const head = await source.read(0, Math.min(source.size, npyHeadLength));
+    const stored = describeNpy(head, source.size, async () => source.read(0, source.size));
+    return { kind: 'npy', tensors: new Map([['', stored]]), metadata: new Map() };
   },
-};
+  /** The same of a whole file in memory, at once. */
+  read(bytes: Uint8Array): TensorFile {
+    return { kind: 'npy', tensors: new Map([['', readArray(bytes, 'npy')]]), metadata: new Map() };
+  },
+} satisfies Reader & { read: unknown };
 
-function readHeader(bytes: Uint8Array): { header: NpyHeader; dataStart: number } {
-  const size = bytes.byteLength;
-  if (!npy.detect(bytes, size))
-    throw new LatentPreviewError('file', "npy: the file does not start with '\\x93NUMPY'; it is not an .npy file");
+/** As many bytes from the start hold every header that is read. */
+export const npyHeadLength = 12 + maxHeaderLength;
+
+/**
+ * The array of an .npy file of `size` bytes, from its first `npyHeadLength` bytes; `whole` gives all of them.
+ * @param where opens every message; an .npz names its member
+ */
+export function describeNpy(
+  head: Uint8Array,
+  size: number,
+  whole: () => Promise<Uint8Array>,
+  where = 'npy',
+): StoredTensor {
+  const { header, dataStart } = readHeader(head, size, where);
+  const { shape } = header;
+  const { type } = checkedBody(header, dataStart, size, where);
+  return { dtype: tensorType(type), shape, read: async () => readArray(await whole(), where) };
+}
+
+function readArray(bytes: Uint8Array, where: string): Tensor {
+  const { header, dataStart } = readHeader(bytes, bytes.byteLength, where);
+  return readBody(bytes, header, dataStart, where);
+}
+
+/** @param bytes the whole file of `size` bytes or its beginning */
+function readHeader(bytes: Uint8Array, size: number, where: string): { header: NpyHeader; dataStart: number } {
+  if (!npy.detect(bytes))
+    throw new LatentPreviewError('file', `${where}: does not start with '\\x93NUMPY'; it is not an .npy file`);
   const major = bytes[6] ?? 0;
   const headerStart = major === 1 ? 10 : 12;
   if (size < headerStart)
-    throw new LatentPreviewError('file', `npy: the file ends at byte ${size}, inside its header; it is cut short`);
+    throw new LatentPreviewError('file', `${where}: the file ends at byte ${size}, inside its header; it is cut short`);
   if (major < 1 || major > 3 || bytes[7] !== 0)
     throw new LatentPreviewError(
       'file',
-      `npy: version ${major}.${bytes[7]} (byte 6), known are 1.0, 2.0 and 3.0; ` +
+      `${where}: version ${major}.${bytes[7]} (byte 6), known are 1.0, 2.0 and 3.0; ` +
         'the file is damaged: save it again with numpy.save',
     );
-  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (length > maxHeaderLength)
     throw new LatentPreviewError(
       'file',
-      `npy: header length ${length} (byte 8), at most ${maxHeaderLength} is allowed; ` +
+      `${where}: header length ${length} (byte 8), at most ${maxHeaderLength} is allowed; ` +
         'the file is damaged or has a structured dtype: save a plain float array',
     );
   const dataStart = headerStart + length;
   if (dataStart > size)
     throw new LatentPreviewError(
       'file',
-      `npy: header says ${length} bytes (byte 8), the file has ${size - headerStart} after byte ${headerStart}; it is cut short`,
+      `${where}: header says ${length} bytes (byte 8), the file has ${size - headerStart} after byte ${headerStart}; it is cut short`,
     );
-  const cursor = headerCursor('npy', bytes, headerStart, dataStart, major === 3 ? 'utf-8' : 'latin1');
+  const cursor = headerCursor(where, bytes, headerStart, dataStart, major === 3 ? 'utf-8' : 'latin1');
   return { header: parseNpyHeader(cursor), dataStart };
 }
 
-function readBody(bytes: Uint8Array, header: NpyHeader, dataStart: number): Tensor {
-  const { order, code, fortranOrder, shape, singleQuotes } = header;
+/** The elements' type, where the file of `fileSize` bytes holds exactly the shape's elements. */
+function checkedBody(
+  { descr, code, order, shape }: NpyHeader,
+  dataStart: number,
+  fileSize: number,
+  where: string,
+): { type: StoredType; size: number } {
   const type = storedTypes.get(code);
-  if (!type || (code === 'V2' && order === '>')) throw refusal(header);
+  if (!type || (code === 'V2' && order === '>')) throw refusal(descr, code, where);
   const size = storedSize(type);
-  const needed = storedCount(shape, () => 'npy') * size;
-  const held = bytes.byteLength - dataStart;
+  const needed = storedCount(shape, () => where) * size;
+  const held = fileSize - dataStart;
   if (held !== needed)
     throw new LatentPreviewError(
       'file',
-      `npy: ${type} of shape ${formatShape(shape)} needs ${needed} bytes of data, the file has ${held} after byte ${dataStart}; ` +
+      `${where}: ${type} of shape ${formatShape(shape)} needs ${needed} bytes of data, the file has ${held} after byte ${dataStart}; ` +
         (held < needed ? 'it is cut short: download or save it again' : 'it is damaged: save it again with numpy.save'),
     );
+  return { type, size };
+}
 
+function readBody(bytes: Uint8Array, header: NpyHeader, dataStart: number, where: string): Tensor {
+  const { order, code, fortranOrder, shape, singleQuotes } = header;
+  const { type, size } = checkedBody(header, dataStart, bytes.byteLength, where);
   // npyjs takes a whole ArrayBuffer from its first byte, data on an element's boundary, and one spelling of the header.
   const { buffer } = bytes;
   if (
@@ -108,41 +147,18 @@ function readBody(bytes: Uint8Array, header: NpyHeader, dataStart: number): Tens
 
   let body = bytes.subarray(dataStart);
   if (order === '>' && size > 1) body = swapBytes(body, size);
-  if (fortranOrder && shape.length > 1) body = toCOrder(body, size, shape);
-  return tensorFromStored(body, type, shape, () => 'npy');
+  if (fortranOrder && shape.length > 1) body = gather(body, size, shape, fortranStrides(shape));
+  return tensorFromStored(body, type, shape, () => where);
 }
 
-/** A copy with the bytes of each element reversed. */
-function swapBytes(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(bytes.length);
-  for (let i = 0; i < bytes.length; i += size) for (let j = 0; j < size; j++) out[i + j] = bytes[i + size - 1 - j];
-  return out;
-}
-
-/** A C-ordered copy of elements that run along their first dimension first. As bytes: float moves may change a NaN's bits. */
-function toCOrder(bytes: Uint8Array, size: number, shape: Shape): Uint8Array<ArrayBuffer> {
-  const strides: number[] = [];
-  let stride = size;
-  for (const dimension of shape) {
-    strides.push(stride);
+/** In elements. In Fortran order the first dimension runs first. */
+function fortranStrides(shape: Shape): number[] {
+  let stride = 1;
+  return shape.map((dimension) => {
+    const own = stride;
     stride *= dimension;
-  }
-  const out = new Uint8Array(bytes.length);
-  const index = shape.map(() => 0);
-  let from = 0;
-  for (let to = 0; to < out.length; to += size) {
-    for (let j = 0; j < size; j++) out[to + j] = bytes[from + j];
-    // Counts `index` up, last dimension first, and moves `from` with it.
-    for (let d = shape.length - 1; d >= 0; d--) {
-      const next = index[d] + 1;
-      from += strides[d];
-      index[d] = next;
-      if (next < shape[d]) break;
-      from -= next * strides[d];
-      index[d] = 0;
-    }
-  }
-  return out;
+    return own;
+  });
 }
 
 // By numpy's kind letter: what the dtype is and what to do. https://numpy.org/doc/stable/reference/arrays.dtypes.html
@@ -158,7 +174,7 @@ const refusedKinds = new Map([
   ['f', 'a float of a size that is not read (8, 4 and 2 bytes are); save array.astype(numpy.float32)'],
 ]);
 
-function refusal({ descr, code }: NpyHeader): LatentPreviewError {
+function refusal(descr: string, code: string, where: string): LatentPreviewError {
   const reason = refusedKinds.get(code.charAt(0)) ?? 'unknown; save array.astype(numpy.float32)';
-  return new LatentPreviewError('file', `npy: dtype ${descr} is ${reason}`);
+  return new LatentPreviewError('file', `${where}: dtype ${descr} is ${reason}`);
 }

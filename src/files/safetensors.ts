@@ -16,8 +16,8 @@ import {
   quotedString,
   wholeNumber,
 } from './cursor';
-import type { Reader } from './reader';
-import { type StoredType, storedCount, storedSize, tensorFromStored } from './stored';
+import type { Reader, StoredTensor, TensorFile } from './reader';
+import { type StoredType, storedCount, storedSize, tensorFromStored, tensorType } from './stored';
 
 /** The Rust reader's cap on the header. */
 const maxHeaderLength = 100_000_000;
@@ -60,33 +60,42 @@ interface Entry {
   readonly end: number;
 }
 
-export const safetensors: Reader = {
+export const safetensors = {
   kind: 'safetensors',
   detect(head, byteLength) {
     const first = head[8] ?? 0;
     return byteLength > 8 && headerLength(head) <= maxHeaderLength && '{ \n\r\t'.includes(String.fromCharCode(first));
   },
-  read(bytes) {
-    const dataStart = 8 + checkedHeaderLength(bytes);
-    const cursor = headerCursor('safetensors', bytes, 8, dataStart, 'utf-8');
-    const { entries, metadata } = parseHeader(cursor);
-    checkLayout(entries, bytes.byteLength - dataStart);
-    const tensors = new Map<string, Tensor>();
-    for (const { name, type, shape, begin, end } of entries) {
-      const data = bytes.subarray(dataStart + begin, dataStart + end);
-      tensors.set(
-        name,
-        tensorFromStored(data, type, shape, () => `safetensors: tensor ${quoted(name)}`),
-      );
+  async open(source) {
+    const { size } = source;
+    const dataStart = 8 + checkedHeaderLength(await source.read(0, Math.min(size, 8)), size);
+    const { entries, metadata } = parseHeader(await source.read(0, dataStart), dataStart, size);
+    const tensors = new Map<string, StoredTensor>();
+    for (const entry of entries) {
+      const { name, type, shape, begin, end } = entry;
+      const read = async () => readEntry(await source.read(dataStart + begin, dataStart + end), entry);
+      tensors.set(name, { dtype: tensorType(type), shape, read });
     }
     return { kind: 'safetensors', tensors, metadata };
   },
-};
+  /** The same of a whole file in memory, at once. */
+  read(bytes: Uint8Array): TensorFile {
+    const dataStart = 8 + checkedHeaderLength(bytes, bytes.byteLength);
+    const { entries, metadata } = parseHeader(bytes, dataStart, bytes.byteLength);
+    const tensors = new Map<string, Tensor>();
+    for (const entry of entries)
+      tensors.set(entry.name, readEntry(bytes.subarray(dataStart + entry.begin, dataStart + entry.end), entry));
+    return { kind: 'safetensors', tensors, metadata };
+  },
+} satisfies Reader & { read: unknown };
+
+const readEntry = (data: Uint8Array, { name, type, shape }: Entry): Tensor =>
+  tensorFromStored(data, type, shape, () => `safetensors: tensor ${quoted(name)}`);
 
 const headerLength = ({ buffer, byteOffset }: Uint8Array) => new DataView(buffer, byteOffset, 8).getBigUint64(0, true);
 
-function checkedHeaderLength(bytes: Uint8Array): number {
-  const size = bytes.byteLength;
+/** @param bytes the whole file of `size` bytes or its beginning */
+function checkedHeaderLength(bytes: Uint8Array, size: number): number {
   if (size < 8)
     throw new LatentPreviewError(
       'file',
@@ -109,7 +118,13 @@ function checkedHeaderLength(bytes: Uint8Array): number {
   return Number(length);
 }
 
-function parseHeader(cursor: Cursor): { entries: Entry[]; metadata: Map<string, string> } {
+/** @param bytes at least the first `dataStart` bytes of a file of `size` bytes */
+function parseHeader(
+  bytes: Uint8Array,
+  dataStart: number,
+  size: number,
+): { entries: Entry[]; metadata: Map<string, string> } {
+  const cursor = headerCursor('safetensors', bytes, 8, dataStart, 'utf-8');
   const entries: Entry[] = [];
   const metadata = new Map<string, string>();
   const names = new Set<string>();
@@ -119,6 +134,7 @@ function parseHeader(cursor: Cursor): { entries: Entry[]; metadata: Map<string, 
     else entries.push(parseEntry(cursor, name));
   });
   if (peek(cursor) !== '') fail(cursor, `nothing may follow the closing brace, found ${found(cursor)}`);
+  checkLayout(entries, size - dataStart);
   return { entries, metadata };
 }
 

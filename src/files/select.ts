@@ -1,9 +1,14 @@
 // Which tensor of a file holds the latents: by name, or by the one rule below. Never a silent guess between two.
 
 import { LatentPreviewError } from '../errors';
-import { formatShape, type Tensor } from '../tensor';
+import { type DType, elementCount, formatShape, type Shape } from '../tensor';
 import { quoted } from './cursor';
 import type { TensorFile } from './reader';
+
+interface Described {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
 
 const floats: readonly string[] = ['float64', 'float32', 'float16', 'bfloat16'];
 
@@ -15,14 +20,17 @@ const listedNames = 8;
  * dimensions. Empty tensors (ComfyUI's `latent_format_version_0`) only mark something and are passed over.
  * @throws LatentPreviewError `file` where there is no such tensor or the choice is not clear
  */
-export function selectTensor({ kind, tensors }: TensorFile, key?: string): { name: string; tensor: Tensor } {
+export function selectTensor<T extends Described>(
+  { kind, tensors }: TensorFile<T>,
+  key?: string,
+): { name: string; tensor: T } {
   if (key !== undefined) {
     const tensor = tensors.get(key);
     if (tensor) return { name: key, tensor };
     throw new LatentPreviewError('file', `${kind}: no tensor ${quoted(key)}; the file has ${list([...tensors])}`);
   }
   const all = [...tensors];
-  const filled = all.filter(([, { data }]) => data.length > 0);
+  const filled = all.filter(([, { shape }]) => elementCount(shape) > 0);
   const likely = filled.filter(
     ([, { dtype, shape }]) => floats.includes(dtype) && shape.length >= 3 && shape.length <= 5,
   );
@@ -40,7 +48,7 @@ export function selectTensor({ kind, tensors }: TensorFile, key?: string): { nam
 
 const only = <T>(items: readonly T[]): T | undefined => (items.length === 1 ? items[0] : undefined);
 
-function list(entries: readonly (readonly [string, Tensor])[]): string {
+function list(entries: readonly (readonly [string, Described])[]): string {
   if (entries.length === 0) return 'no tensors';
   const shown = entries
     .slice(0, listedNames)

@@ -17,6 +17,9 @@ export type StoredType = DType | 'int64' | 'uint64';
 /** Bytes per stored element. */
 export const storedSize = (type: StoredType): number => (type === 'int64' || type === 'uint64' ? 8 : itemSize(type));
 
+/** What its elements are once read. */
+export const tensorType = (type: StoredType): DType => (type === 'int64' || type === 'uint64' ? 'float64' : type);
+
 /**
  * Number of elements.
  * @throws LatentPreviewError `file` where the product is not exact; `where` opens the message
@@ -55,4 +58,40 @@ export function tensorFromStored(bytes: Uint8Array, type: StoredType, shape: Sha
     data[i] = high * 2 ** 32 + low;
   }
   return tensorFromArray(data, shape, 'float64');
+}
+
+/** A copy with the bytes of each element of `size` bytes reversed. */
+export function swapBytes(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i += size) for (let j = 0; j < size; j++) out[i + j] = bytes[i + size - 1 - j];
+  return out;
+}
+
+/**
+ * A C-ordered copy of elements of `size` bytes that lie `strides` (in elements) apart, the first at `offset`; all lie
+ * within `bytes`. As bytes: float moves may change a NaN's bits.
+ */
+export function gather(
+  bytes: Uint8Array,
+  size: number,
+  shape: Shape,
+  strides: readonly number[],
+  offset = 0,
+): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(elementCount(shape) * size);
+  const index = shape.map(() => 0);
+  let from = offset * size;
+  for (let to = 0; to < out.length; to += size) {
+    for (let j = 0; j < size; j++) out[to + j] = bytes[from + j];
+    // Counts `index` up, last dimension first, and moves `from` with it.
+    for (let d = shape.length - 1; d >= 0; d--) {
+      const next = index[d] + 1;
+      from += strides[d] * size;
+      index[d] = next;
+      if (next < shape[d]) break;
+      from -= next * strides[d] * size;
+      index[d] = 0;
+    }
+  }
+  return out;
 }

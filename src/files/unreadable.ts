@@ -23,31 +23,17 @@ const picture = (name: string, ...magics: string[]): Known => ({
   describe: () => `a ${name} picture, not a latent; previews need the latent itself, saved as .npy or .safetensors`,
 });
 
-const resave =
+/** How a file of PyTorch becomes one that can be read. */
+export const resave =
   "re-save it in Python: safetensors.torch.save_file(tensors, 'file.safetensors'), where tensors is the dict that " +
   "torch.load(path, map_location='cpu', weights_only=True) returns, or {'latents': tensor} for a single tensor";
 
 /** The first that matches speaks. */
 const known: readonly Known[] = [
   {
-    matches: (start) => start.startsWith('PK\x03\x04') && /\.npy/.test(start.slice(30, 286)),
-    describe: () =>
-      'a zip of NumPy arrays (.npz), which is not read yet; ' +
-      "re-save one array in Python: numpy.save('latents.npy', numpy.load(path)['name'])",
-  },
-  {
-    matches: (start) => start.startsWith('PK\x03\x04') && /data\.pkl|\/version|byteorder/.test(start.slice(30, 286)),
-    describe: () => `a PyTorch file (.pt, .pth, .ckpt), which is not read yet; ${resave}`,
-  },
-  {
-    matches: startsWith('PK\x03\x04', 'PK\x05\x06'),
-    describe: () => 'a zip archive; unpack it and open the .npy or .safetensors file inside',
-  },
-  {
     matches: startsWith('\x1f\x8b'),
     describe: () => 'gzip-compressed data; unpack it first, or serve it with the header Content-Encoding: gzip',
   },
-  picture('PNG', '\x89PNG'),
   picture('JPEG', '\xff\xd8\xff'),
   picture('GIF', 'GIF8'),
   { ...picture('WebP'), matches: (start) => start.startsWith('RIFF') && start.startsWith('WEBP', 8) },
@@ -114,19 +100,17 @@ function asText(bytes: Uint8Array): string {
   }
 }
 
-/** The error for a file that no reader takes. */
-export function unreadable(bytes: Uint8Array): LatentPreviewError {
-  const size = bytes.byteLength;
+/** The error for a file of `size` bytes that no reader takes, from its first 2048. */
+export function unreadable(first: Uint8Array, size: number): LatentPreviewError {
   if (size === 0) return new LatentPreviewError('file', 'file: empty, 0 bytes; the download or the save failed');
-  const first = bytes.subarray(0, 2048);
   const start = String.fromCharCode(...first);
   const text = asText(first);
   const description = known.find(({ matches }) => matches(start, text))?.describe(text);
   if (description) return new LatentPreviewError('file', `file: ${description}`);
-  const hex = Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const hex = Array.from(first.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
   return new LatentPreviewError(
     'file',
-    `file: unknown kind, ${size} bytes, the first are ${hex}; read are .npy, .safetensors and .latent; ` +
+    `file: unknown kind, ${size} bytes, the first are ${hex}; read are .npy, .npz, .safetensors, .latent, .pt and RGBA .png; ` +
       'for raw numbers pass shape and dtype',
   );
 }

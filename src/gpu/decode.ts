@@ -1,59 +1,80 @@
-// The GPU side of a previewer: uploads where needed, records, enlarges, presents and reads back. One submit per frame.
+// The GPU side of a previewer: uploads where needed, records, enlarges, presents and reads back. One submit per frame
+// where its work is little.
 
 import type { LongWork } from '../clock';
 import { LatentPreviewError } from '../errors';
-import { type Layer, layer } from '../ops/op';
-import { type Filter, resize } from '../ops/resize';
+import type { Layer } from '../ops/op';
 import type { LatentView } from '../view';
-import { pipelineOf } from './kernel';
-import { RecentMap } from './memory';
-import { checkPicture, compilePlan, createPicture, type Plan, type PlanOutput } from './plan';
+import { compilePlan, type Plan, type PlanOutput } from './plan';
+import { choosePrecision, type Precision } from './precision';
+import { copyPicture, mapPictures, Readings, readingBytes } from './readings';
+import { type OutputSize, Resizer } from './resizer';
 import type { ScheduleLimits } from './schedule';
+import { isOutOfMemory, type Scoped, scoped } from './scopes';
 import type { LatentSource } from './source';
+import type { KernelFamily } from './stages';
 import type { FrameData } from './upload';
 
 export interface GpuDecoder {
-  /** Puts a frame of CPU latents into this decoder's upload buffer. */
+  /** Of activations and weights. */
+  readonly precision: Precision;
+  /**
+   * Puts CPU latents into this decoder's upload buffer. The same object again is not written again while it lies there.
+   */
   upload(frame: FrameData): { readonly buffer: GPUBuffer; readonly offset: number };
   /** Records the frame at the decoder's size, or resized; the picture is this decoder's. */
   record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture;
   /**
-   * Decodes and submits, in several submits where the work is much; the last holds what `finish` records. Rejects with what
-   * the GPU objects to. All of it happens in this task where one submit does.
+   * Decodes and submits, in several submits where the work is much. Rejects with what the GPU objects to; where it is out
+   * of memory, tries again with smaller buffers first. All of it happens in this task where one submit does.
    */
   decode<T>(job: Job, finish: Finish<T>, options: LongWork): Promise<T>;
-  /** Decodes and reads the picture back, rows without padding. Calls are answered in order. */
-  readBack(job: Job, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>>;
+  /**
+   * Decodes jobs of one size and reads their pictures back, rows without padding: many in one submit where they are small.
+   * Calls are answered in order.
+   */
+  readBack(jobs: readonly Job[], options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>[]>;
   destroy(): void;
 }
 
-type Finish<T> = (encoder: GPUCommandEncoder, picture: GPUTexture) => T;
+/** What becomes of a decoded picture. */
+export interface Finish<T> {
+  /** Makes what it needs on the GPU. */
+  prepare?(): void;
+  /** Into the last submit. */
+  record(encoder: GPUCommandEncoder, picture: GPUTexture, index: number): void;
+  /** After that submit, in the same task. */
+  done(): T;
+}
 
 /** What is decoded, at which size. */
 export interface Job {
-  /** Latents in CPU memory are uploaded by it: called once, in the task and the error scopes of the first submit. */
+  /** Latents in CPU memory are uploaded by it: called in the task and the error scopes of the frame's allocations. */
   readonly source: () => LatentSource;
   readonly view: LatentView;
   readonly size: OutputSize;
+  /** Its upload takes the place of that of other jobs: not to be recorded beside them. */
+  readonly alone?: boolean;
 }
 
-export interface OutputSize {
-  readonly width: number;
-  readonly height: number;
-  readonly filter: Filter;
+/** The limits are for tests: smaller buffers and slices than the device asks for. */
+export interface GpuDecoderOptions extends Partial<ScheduleLimits> {
+  /** Default float32; `auto` takes float16 where the device has it and is not a software one. */
+  readonly precision?: 'auto' | Precision;
+  readonly software?: boolean;
+  /** Other kernels than suit the device, for tests. */
+  readonly family?: KernelFamily;
 }
 
-/**
- * @param limits smaller buffers and slices than the device asks for, for tests
- * @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`
- */
+/** @throws LatentPreviewError `shader`, `gpu-limit`, `gpu-lost`, `gpu-unavailable` (float16 on a device without it) */
 export async function createGpuDecoder(
   device: GPUDevice,
   channels: number,
   layers: readonly Layer[],
   output: PlanOutput,
-  limits: Partial<ScheduleLimits> = {},
+  { precision = 'float32', software = false, family, ...limits }: GpuDecoderOptions = {},
 ): Promise<GpuDecoder> {
+  const chosen = choosePrecision(precision, device, software);
   const lost = device.lost.then(({ message }) => {
     throw new LatentPreviewError(
       'gpu-lost',
@@ -61,29 +82,39 @@ export async function createGpuDecoder(
     );
   });
   lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
-  const plan = await Promise.race([compilePlan(device, channels, layers, output, limits), lost]);
+  const plan = await Promise.race([compilePlan(device, channels, layers, output, chosen, limits, family), lost]);
   return new DeviceDecoder(device, plan, lost);
 }
 
+// Of pictures that are read back together.
+const readBytes = 16 * 2 ** 20;
+
 class DeviceDecoder implements GpuDecoder {
+  readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #plan: Plan;
   readonly #lost: Promise<never>;
-  readonly #resized = new RecentMap<Resized>(8, ({ picture }) => picture.destroy());
+  readonly #resizer: Resizer;
+  readonly #readings: Readings;
   #uploads: GPUBuffer | undefined;
-  #readings: GPUBuffer | undefined;
+  #uploaded: FrameData | undefined;
   #lastReading: Promise<unknown> = Promise.resolve();
-  #lastDecode: Promise<unknown> = Promise.resolve();
+  #lastTurn: Promise<unknown> = Promise.resolve();
   /** Decodes of several submits that are running or waiting. */
-  #busy = 0;
+  #turns = 0;
 
   constructor(device: GPUDevice, plan: Plan, lost: Promise<never>) {
     this.#device = device;
     this.#plan = plan;
+    this.precision = plan.precision;
     this.#lost = lost;
+    this.#resizer = new Resizer(device);
+    this.#readings = new Readings(device);
   }
 
-  upload({ data }: FrameData): { buffer: GPUBuffer; offset: number } {
+  upload(frame: FrameData): { buffer: GPUBuffer; offset: number } {
+    if (this.#uploads && this.#uploaded === frame) return { buffer: this.#uploads, offset: 0 };
+    const { data } = frame;
     const bytes = Math.ceil(data.byteLength / 4) * 4;
     const most = this.#device.limits.maxBufferSize;
     if (bytes > most)
@@ -91,7 +122,11 @@ class DeviceDecoder implements GpuDecoder {
         'gpu-limit',
         `latents: a frame of ${bytes} bytes exceeds the device's buffers of ${most}; use backend 'cpu'`,
       );
-    this.#uploads = this.#grown(this.#uploads, bytes, 'latents', GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    if (!this.#uploads || this.#uploads.size < bytes) {
+      this.#uploads?.destroy();
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+      this.#uploads = this.#device.createBuffer({ label: 'latents', size: Math.ceil(bytes / 256) * 256, usage });
+    }
     // Writes are whole words: an odd number of halves gets a zero beside it.
     let whole = data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     if (bytes !== data.byteLength) {
@@ -99,165 +134,163 @@ class DeviceDecoder implements GpuDecoder {
       whole.set(data);
     }
     this.#device.queue.writeBuffer(this.#uploads, 0, whole);
+    this.#uploaded = frame;
     return { buffer: this.#uploads, offset: 0 };
   }
 
   record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture {
-    return this.#resize(encoder, this.#plan.record(encoder, source), size);
+    return this.#resizer.record(encoder, this.#plan.record(encoder, source), size);
   }
 
   async decode<T>(job: Job, finish: Finish<T>, options: LongWork): Promise<T> {
+    return this.#decode([job], finish, options);
+  }
+
+  /** One job, or several in one submit. At once where that is all, else when its turn comes. */
+  async #decode<T>(jobs: readonly Job[], finish: Finish<T>, options: LongWork): Promise<T> {
     options.signal?.throwIfAborted();
-    const slices = this.#plan.slices(job.view);
-    if (slices === 1 && !this.#busy)
-      return this.#submit((encoder) => finish(encoder, this.record(encoder, job.source(), job.size)));
-    // A decode of several submits has the buffers to itself.
-    const turn = this.#lastDecode.then(() => this.#decodeInSlices(slices, job, finish, options));
-    this.#busy++;
-    this.#lastDecode = turn.then(
-      () => void this.#busy--,
-      () => void this.#busy--,
+    let failure: LatentPreviewError | undefined;
+    if (!this.#turns && this.#plan.slices(jobs[0].view) === 1)
+      try {
+        return await this.#attempt(jobs, finish, options);
+      } catch (error) {
+        if (!isOutOfMemory(error)) throw error;
+        failure = error;
+      }
+    return this.#inTurn(() => this.#persist(jobs, finish, options, failure));
+  }
+
+  /** A decode of several submits has the buffers to itself. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(run);
+    this.#turns++;
+    this.#lastTurn = turn.then(
+      () => void this.#turns--,
+      () => void this.#turns--,
     );
     return turn;
   }
 
-  async #decodeInSlices<T>(
-    count: number,
-    { source, size }: Job,
+  /** Attempts with ever smaller buffers while memory does not suffice. */
+  async #persist<T>(
+    jobs: readonly Job[],
     finish: Finish<T>,
-    { signal, onProgress }: LongWork,
+    options: LongWork,
+    failure?: LatentPreviewError,
   ): Promise<T> {
+    for (let failed = failure; ; ) {
+      if (failed) {
+        this.#freeCopies();
+        this.#plan.shrink(jobs[0].view, failed);
+      }
+      try {
+        return await this.#attempt(jobs, finish, options);
+      } catch (error) {
+        if (!isOutOfMemory(error)) throw error;
+        failed = error;
+      }
+    }
+  }
+
+  async #attempt<T>(jobs: readonly Job[], finish: Finish<T>, { signal, onProgress }: LongWork): Promise<T> {
     signal?.throwIfAborted();
-    let latents: LatentSource | undefined;
-    const record = (encoder: GPUCommandEncoder, slice: number): GPUTexture => {
-      latents ??= source();
-      return this.#plan.record(encoder, latents, slice);
-    };
+    const allocated = scoped(this.#device, this.#lost, () => {
+      finish.prepare?.();
+      return jobs.map(({ source, view, size }) => {
+        this.#resizer.prepare(this.#plan.prepare(view), size);
+        return source();
+      });
+    });
+    const sources = allocated.value;
+    const count = jobs.length > 1 ? 1 : this.#plan.slices(jobs[0].view);
+    if (count > 1) await allocated.said;
     for (let slice = 0; slice < count - 1; slice++) {
-      await this.#submit((encoder) => record(encoder, slice));
+      await this.#submit((encoder) => this.#plan.record(encoder, sources[0], slice)).said;
       await Promise.race([this.#device.queue.onSubmittedWorkDone(), this.#lost]);
       signal?.throwIfAborted();
       onProgress?.((slice + 1) / count);
     }
-    const result = await this.#submit((encoder) =>
-      finish(encoder, this.#resize(encoder, record(encoder, count - 1), size)),
-    );
-    onProgress?.(1);
+    const { said } = this.#submit((encoder) => {
+      jobs.forEach(({ size }, index) => {
+        const picture = this.#plan.record(encoder, sources[index], count > 1 ? count - 1 : undefined);
+        finish.record(encoder, this.#resizer.record(encoder, picture, size), index);
+      });
+    });
+    const result = finish.done();
+    // Where memory did not suffice, the submit fails for that reason alone.
+    await allocated.said;
+    await said;
+    if (count > 1) onProgress?.(1);
     return result;
   }
 
-  #resize(encoder: GPUCommandEncoder, decoded: GPUTexture, { width, height, filter }: OutputSize): GPUTexture {
-    if (decoded.width === width && decoded.height === height) return decoded;
-    checkPicture(this.#device, width, height);
-    const kernel = layer(resize, { width, height, filter }).kernel(
-      [3, decoded.height, decoded.width],
-      this.#device.limits,
-    );
-    const pipeline = pipelineOf(this.#device, { kernel, input: 'picture', output: 'picture' });
-    const { picture, groups } = this.#resized.get(`${width}×${height}`, () => ({
-      picture: createPicture(this.#device, width, height, 'resized'),
-      groups: new WeakMap(),
-    }));
-    let perFilter = groups.get(decoded);
-    if (!perFilter) {
-      perFilter = new Map();
-      groups.set(decoded, perFilter);
-    }
-    let group = perFilter.get(filter);
-    if (!group) {
-      group = this.#device.createBindGroup({
-        label: `resize ${filter}`,
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [
-          { binding: 0, resource: decoded.createView() },
-          { binding: 4, resource: picture.createView() },
-        ],
-      });
-      perFilter.set(filter, group);
-    }
-    const pass = encoder.beginComputePass({ label: 'latent-preview resize' });
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...kernel.workgroups);
-    pass.end();
-    return picture;
-  }
-
-  async #submit<T>(encode: (encoder: GPUCommandEncoder) => T): Promise<T> {
-    const device = this.#device;
-    device.pushErrorScope('out-of-memory');
-    device.pushErrorScope('validation');
-    const outcome = attempt(() => {
-      const encoder = device.createCommandEncoder({ label: 'latent-preview frame' });
-      const value = encode(encoder);
-      device.queue.submit([encoder.finish()]);
-      return value;
+  #submit(encode: (encoder: GPUCommandEncoder) => void): Scoped<void> {
+    return scoped(this.#device, this.#lost, () => {
+      const encoder = this.#device.createCommandEncoder({ label: 'latent-preview frame' });
+      encode(encoder);
+      this.#device.queue.submit([encoder.finish()]);
     });
-    // Both scopes are popped in this task, so that the caller's own scopes on the same device stay in step.
-    const scopes = Promise.all([device.popErrorScope(), device.popErrorScope()]);
-    if ('thrown' in outcome) {
-      scopes.catch(() => {});
-      throw outcome.thrown;
-    }
-    const [invalid, memory] = await Promise.race([scopes, this.#lost]);
-    if (memory) throw new LatentPreviewError('gpu-limit', `gpu: out of memory: ${memory.message}`, { cause: memory });
-    if (invalid) throw new LatentPreviewError('shader', `gpu: ${invalid.message}`, { cause: invalid });
-    return outcome.value;
   }
 
-  readBack(job: Job, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>> {
+  readBack(jobs: readonly Job[], options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>[]> {
     // One buffer serves all read-backs: each waits for the one before it.
-    const reading = this.#lastReading.then(() => this.#read(job, options));
+    const reading = this.#lastReading.then(() => this.#readBack(jobs, options));
     this.#lastReading = reading.catch(() => {});
     return reading;
   }
 
-  async #read(job: Job, options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>> {
-    const { width, height } = job.size;
-    // Copies to buffers need rows at multiples of 256 bytes.
-    const paddedBytes = Math.ceil((width * 4) / 256) * 256;
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    const copy: Finish<GPUBuffer> = (encoder, texture) => {
-      const buffer = this.#grown(this.#readings, paddedBytes * height, 'pixels', usage);
-      this.#readings = buffer;
-      encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow: paddedBytes }, [width, height]);
-      return buffer;
-    };
-    const buffer = await this.decode(job, copy, options);
-    await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, paddedBytes * height), this.#lost]);
-    const mapped = new Uint8Array(buffer.getMappedRange(0, paddedBytes * height));
-    const pixels = new Uint8ClampedArray(width * height * 4);
-    for (let y = 0; y < height; y++)
-      pixels.set(mapped.subarray(y * paddedBytes, y * paddedBytes + width * 4), y * width * 4);
-    buffer.unmap();
-    return pixels;
+  async #readBack(jobs: readonly Job[], options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>[]> {
+    const [{ view, size }] = jobs;
+    const together = Math.min(this.#plan.together(view), Math.floor(readBytes / readingBytes(size)));
+    const step = jobs.some(({ alone }) => alone) ? 1 : Math.max(1, together);
+    if (jobs.length <= step) {
+      const pictures = await this.#read(jobs, (finish) => this.#decode(jobs, finish, options));
+      if (jobs.length > 1) options.onProgress?.(1);
+      return pictures;
+    }
+    return this.#inTurn(async () => {
+      const pictures: Uint8ClampedArray<ArrayBuffer>[] = [];
+      while (pictures.length < jobs.length) {
+        const done = pictures.length;
+        const part = jobs.slice(done, done + step);
+        const onProgress = (fraction: number): void =>
+          options.onProgress?.((done + fraction * part.length) / jobs.length);
+        const partOptions = { ...options, onProgress };
+        pictures.push(...(await this.#read(part, (finish) => this.#persist(part, finish, partOptions))));
+        // Where it took one submit, nobody told yet.
+        if (this.#plan.slices(view) === 1) onProgress(1);
+      }
+      return pictures;
+    });
+  }
+
+  async #read(
+    jobs: readonly Job[],
+    decode: (finish: Finish<GPUBuffer>) => Promise<GPUBuffer>,
+  ): Promise<Uint8ClampedArray<ArrayBuffer>[]> {
+    const { size } = jobs[0];
+    let target: GPUBuffer;
+    const buffer = await decode({
+      prepare: () => {
+        target = this.#readings.prepare(size, jobs.length);
+      },
+      record: (encoder, texture, index) => copyPicture(encoder, texture, target, index),
+      done: () => target,
+    });
+    return mapPictures(buffer, size, jobs.length, this.#lost);
   }
 
   destroy(): void {
     this.#plan.destroy();
-    this.#resized.clear();
+    this.#freeCopies();
+    this.#readings.destroy();
+  }
+
+  /** What can be made again. */
+  #freeCopies(): void {
+    this.#resizer.clear();
     this.#uploads?.destroy();
-    this.#readings?.destroy();
-  }
-
-  /** The buffer, or a larger one in its place. */
-  #grown(buffer: GPUBuffer | undefined, size: number, label: string, usage: GPUBufferUsageFlags): GPUBuffer {
-    if (buffer && buffer.size >= size) return buffer;
-    buffer?.destroy();
-    return this.#device.createBuffer({ label, size: Math.ceil(size / 256) * 256, usage });
-  }
-}
-
-interface Resized {
-  readonly picture: GPUTexture;
-  /** Bind groups by the picture they read and the filter. */
-  readonly groups: WeakMap<GPUTexture, Map<Filter, GPUBindGroup>>;
-}
-
-function attempt<T>(run: () => T): { value: T } | { thrown: unknown } {
-  try {
-    return { value: run() };
-  } catch (thrown) {
-    return { thrown };
+    this.#uploads = undefined;
+    this.#readings.free();
   }
 }

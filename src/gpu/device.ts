@@ -24,7 +24,8 @@ export async function acquireDevice(given?: GPUDevice): Promise<AcquiredDevice> 
     throw unavailable('the browser refused a GPU adapter', cause);
   });
   if (!adapter) throw unavailable('the browser has WebGPU but no adapter for it; hardware acceleration may be off');
-  const device = await adapter.requestDevice({ label: 'latent-preview' }).catch((cause: unknown) => {
+  const requiredFeatures: GPUFeatureName[] = adapter.features.has('shader-f16') ? ['shader-f16'] : [];
+  const device = await adapter.requestDevice({ label: 'latent-preview', requiredFeatures }).catch((cause: unknown) => {
     throw unavailable('the adapter gave no device', cause);
   });
   return { device, owned: true, software: adapter.info?.isFallbackAdapter ?? false };

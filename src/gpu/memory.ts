@@ -1,33 +1,45 @@
 // GPU memory kept between frames, so that a frame like the last one allocates nothing.
 
-/** The most recently used `limit` entries; the others are released. */
+/** The most recently used `limit` entries, of at most `mostBytes` together; the others are released. */
 export class RecentMap<V> {
-  readonly #entries = new Map<string, V>();
+  readonly #entries = new Map<string, { readonly value: V; readonly bytes: number }>();
   readonly #limit: number;
   readonly #release: (value: V) => void;
+  readonly #mostBytes: number;
 
-  constructor(limit: number, release: (value: V) => void) {
+  constructor(limit: number, release: (value: V) => void, mostBytes = Number.POSITIVE_INFINITY) {
     this.#limit = limit;
     this.#release = release;
+    this.#mostBytes = mostBytes;
   }
 
-  get(key: string, create: () => V): V {
-    const value = this.#entries.get(key) ?? create();
-    // A Map keeps insertion order: the first key is the least recently used.
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    const oldest = this.#entries.keys().next();
-    if (this.#entries.size > this.#limit && !oldest.done) {
-      const gone = this.#entries.get(oldest.value);
-      this.#entries.delete(oldest.value);
-      if (gone !== undefined) this.#release(gone);
+  /** @param bytes of a new entry, for which room is made before it is created */
+  get(key: string, create: () => V, bytes = 0): V {
+    let entry = this.#entries.get(key);
+    if (entry) this.#entries.delete(key);
+    else {
+      this.#makeRoom(bytes);
+      entry = { value: create(), bytes };
     }
-    return value;
+    // A Map keeps insertion order: the first key is the least recently used.
+    this.#entries.set(key, entry);
+    return entry.value;
   }
 
   clear(): void {
-    for (const value of this.#entries.values()) this.#release(value);
+    for (const { value } of this.#entries.values()) this.#release(value);
     this.#entries.clear();
+  }
+
+  #makeRoom(bytes: number): void {
+    let total = bytes;
+    for (const entry of this.#entries.values()) total += entry.bytes;
+    for (const [key, entry] of this.#entries) {
+      if (this.#entries.size < this.#limit && total <= this.#mostBytes) return;
+      total -= entry.bytes;
+      this.#entries.delete(key);
+      this.#release(entry.value);
+    }
   }
 }
 

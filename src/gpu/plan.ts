@@ -1,14 +1,18 @@
-// A decoder's layers compiled for one device: its pipelines and weights, and for each picture size the buffers and bind
-// groups of its schedule. Recording a frame of a size seen before creates nothing on the GPU.
+// A decoder's layers compiled for one device: its pipelines and weights, and a frame's resources for each picture size.
 
 import { LatentPreviewError } from '../errors';
 import { inputOf, type Layer } from '../ops/op';
-import type { Shape } from '../tensor';
+import { formatShape, type Shape } from '../tensor';
 import type { LatentView } from '../view';
+import { Frame, frameBytes, type Step } from './frame';
+import { fuseLayers } from './fuse';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
-import { type Dispatch, type Schedule, type ScheduleLimits, schedule } from './schedule';
-import { bindingRange, type LatentSource, viewWords } from './source';
+import { checkPicture } from './picture';
+import { bytesOfReal, fitsHalves, type Precision, toReals } from './precision';
+import { type Schedule, type ScheduleLimits, schedule } from './schedule';
+import { bindingRange, type LatentSource, latentWords } from './source';
+import { familyOf, type KernelFamily, stagesOf } from './stages';
 
 export interface PlanOutput {
   readonly activation: 'clamp' | 'sigmoid' | 'oklab';
@@ -16,63 +20,53 @@ export interface PlanOutput {
   readonly offset: number;
 }
 
-interface Step {
-  readonly pipeline: GPUComputePipeline;
-  readonly weights: GPUBuffer | undefined;
-  readonly takesAdded: boolean;
-}
-
-/** One dispatch, ready but for the bind group of those that read latents. */
-interface Pass {
-  readonly dispatch: Dispatch;
-  readonly workgroups: readonly [number, number, number];
-  readonly group: GPUBindGroup | undefined;
-}
-
-/** What a picture size keeps: the picture, the buffers and the bind groups, those over the last source too. */
-interface FrameResources {
-  readonly schedule: Schedule;
-  readonly picture: GPUTexture;
-  readonly buffers: readonly GPUBuffer[];
-  readonly uniforms: GPUBuffer | undefined;
-  readonly slices: readonly (readonly Pass[])[];
-  latents?: { readonly key: readonly unknown[]; readonly groups: ReadonlyMap<number, GPUBindGroup> };
-}
-
 const activations = { clamp: 0, sigmoid: 1, oklab: 2 } as const;
 
-// Picture sizes kept at a time; the least recently used goes first.
+// Picture sizes kept at a time, and the bytes of them all; the least recently used goes first.
 const keptSizes = 8;
-// Of each buffer of activations. A decode needs at most four: 256 MiB.
-const largestBuffer = 64 * 2 ** 20;
+const keptBytes = 256 * 2 ** 20;
+// Of each buffer of activations: three of them, a picture of 2048², its read-back, latents and weights stay within 256 MiB.
+const largestBuffer = (200 * 2 ** 20) / 3;
 // Multiplications in one submit: a tenth of a second at a fifth of a TFLOP/s, which integrated GPUs reach.
 const sliceWork = 10e9;
-// Uniform bindings start at multiples of this.
-const uniformStep = 256;
 
-/** @throws LatentPreviewError `shader`, `gpu-limit` */
+/**
+ * @param family of kernels; default what suits the device
+ * @param wanted half floats give way to float32 where a layer has no kernel for them or a weight does not fit them
+ * @throws LatentPreviewError `shader`, `gpu-limit`
+ */
 export async function compilePlan(
   device: GPUDevice,
   channels: number,
-  layers: readonly Layer[],
+  decoderLayers: readonly Layer[],
   output: PlanOutput,
+  wanted: Precision,
   limits: Partial<ScheduleLimits> = {},
+  family = familyOf(device, wanted),
 ): Promise<Plan> {
+  const layers = fuseLayers(decoderLayers);
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
   const shapes: (readonly number[])[] = [];
-  const steps = layers.map(async (layer, index): Promise<Step> => {
-    const last = index === layers.length - 1;
+  const stages = layers.map((layer, index) => {
     const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
-    const kernel = layer.kernel(input, device.limits);
+    const staged = stagesOf(layer, input, device.limits, family);
+    return staged.stages.map((stage) => ({ stage, values: stage.weights?.() }));
+  });
+  const halves = stages.flat().every(({ stage, values }) => stage.takesHalves && (!values || fitsHalves(values)));
+  const precision = halves ? wanted : 'float32';
+  const compileStage = async ({ stage, values }: (typeof stages)[number][number], index: number): Promise<Step> => {
+    const toPicture = index === layers.length - 1 && !stage.to;
+    const { from, to, takesAdded = false } = stage;
     const spec: KernelSpec = {
-      input: layer.input,
-      output: last ? 'picture' : 'activations',
+      input: layers[index].input,
+      output: toPicture ? 'picture' : 'activations',
+      precision,
       kernel: {
-        shader: kernel.shader,
+        shader: stage.shader,
         constants: {
-          ...kernel.constants,
-          ...(last
+          ...stage.constants,
+          ...(toPicture
             ? {
                 activation: activations[output.activation],
                 outputScale: output.scale,
@@ -84,47 +78,100 @@ export async function compilePlan(
       },
     };
     const pipeline = await compileKernel(device, spec);
-    const packed = kernel.weights?.() as Float32Array<ArrayBuffer> | undefined;
-    const takesAdded = kernel.takesAdded ?? false;
-    if (!packed) return { pipeline, weights: undefined, takesAdded };
+    if (!values) return { pipeline, weights: undefined, takesAdded, from, to };
+    const packed = toReals(values, precision) as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     const weights = device.createBuffer({
-      label: `${layer.name} ${index} weights`,
+      label: `${layers[index].name} ${index} weights`,
       size: Math.max(16, packed.byteLength),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
     });
     device.queue.writeBuffer(weights, 0, packed);
-    return { pipeline, weights, takesAdded };
-  });
+    return { pipeline, weights, takesAdded, from, to };
+  };
+  const steps = stages.map((ofLayer, index) => Promise.all(ofLayer.map((stage) => compileStage(stage, index))));
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-  return new Plan(device, layers, await Promise.all(steps), { bufferBytes, sliceWork, ...limits });
+  const elementBytes = bytesOfReal[precision];
+  return new Plan(device, layers, await Promise.all(steps), precision, family, {
+    bufferBytes,
+    sliceWork,
+    elementBytes,
+    ...limits,
+  });
 }
 
 export class Plan {
+  /** Of activations and weights. */
+  readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly (readonly Step[])[];
+  readonly #family: KernelFamily;
   readonly #limits: ScheduleLimits;
-  readonly #frames = new RecentMap<FrameResources>(keptSizes, ({ picture, buffers, uniforms }) => {
-    picture.destroy();
-    uniforms?.destroy();
-    for (const buffer of buffers) buffer.destroy();
-  });
+  /** Less than the limit once memory did not suffice. */
+  #bufferBytes: number;
+  readonly #frames = new RecentMap<Frame>(keptSizes, (frame) => frame.destroy(), keptBytes);
   readonly #schedules = new RecentMap<Schedule>(keptSizes, () => {});
-  readonly #uniforms: ContentCache;
+  readonly #latentViews: ContentCache;
   readonly #maps: ContentCache;
 
-  constructor(device: GPUDevice, layers: readonly Layer[], steps: readonly Step[], limits: ScheduleLimits) {
+  constructor(
+    device: GPUDevice,
+    layers: readonly Layer[],
+    steps: readonly (readonly Step[])[],
+    precision: Precision,
+    family: KernelFamily,
+    limits: ScheduleLimits,
+  ) {
+    this.precision = precision;
     this.#device = device;
     this.#layers = layers;
     this.#steps = steps;
+    this.#family = family;
     this.#limits = limits;
-    this.#uniforms = new ContentCache(device, 'latent view', GPUBufferUsage.UNIFORM);
+    this.#bufferBytes = limits.bufferBytes;
+    this.#latentViews = new ContentCache(device, 'latent view', GPUBufferUsage.UNIFORM);
     this.#maps = new ContentCache(device, 'domain map', GPUBufferUsage.STORAGE);
   }
 
   /** Into how many submits a frame of this size is best cut. @throws LatentPreviewError `gpu-limit` */
-  slices({ channels, height, width }: LatentView): number {
-    return this.#schedule([channels, height, width]).slices.length;
+  slices(view: LatentView): number {
+    return this.#schedule(shapeOf(view)).slices.length;
+  }
+
+  /** How many frames of this size one submit may hold. */
+  together(view: LatentView): number {
+    const { slices, work } = this.#schedule(shapeOf(view));
+    return slices.length > 1 ? 1 : Math.max(1, Math.floor(this.#limits.sliceWork / work));
+  }
+
+  /** Makes what a frame of this size takes, where it is not there yet, its picture too: for error scopes of its own. */
+  prepare(view: LatentView): GPUTexture {
+    return this.#frame(shapeOf(view)).picture;
+  }
+
+  /**
+   * After the device ran out of memory: frees all frames, and from now on takes buffers of half the size.
+   * @throws LatentPreviewError `gpu-limit` where nothing smaller will do; the next frame then starts at full size again
+   */
+  shrink(view: LatentView, cause: LatentPreviewError): void {
+    const shape = shapeOf(view);
+    const largest = Math.max(0, ...this.#schedule(shape).buffers);
+    this.#frames.clear();
+    this.#schedules.clear();
+    this.#bufferBytes = Math.floor(largest / 2);
+    try {
+      this.#schedule(shape);
+    } catch {
+      this.#bufferBytes = this.#limits.bufferBytes;
+    }
+    // Per-pixel layers alone take no buffer that could be smaller.
+    if (largest === 0 || this.#bufferBytes > largest / 2)
+      throw new LatentPreviewError(
+        'gpu-limit',
+        `decoder: latents ${formatShape(shape)} do not fit the GPU's free memory, not even in the smallest tiles ` +
+          `(${cause.message}); close what else uses the GPU, decode fewer pixels, or use backend 'cpu'`,
+        { cause },
+      );
   }
 
   /**
@@ -133,149 +180,42 @@ export class Plan {
    * @throws LatentPreviewError `gpu-limit` where the picture or the latents exceed the device's limits
    */
   record(encoder: GPUCommandEncoder, source: LatentSource, slice?: number): GPUTexture {
-    const frame = this.#frame(source);
-    const groups = this.#bindLatents(frame, source);
-    const pass = encoder.beginComputePass({ label: 'latent-preview decode' });
-    const passes = slice === undefined ? frame.slices.flat() : frame.slices[slice];
-    for (const { dispatch, workgroups, group } of passes) {
-      pass.setPipeline(this.#steps[dispatch.layer].pipeline);
-      pass.setBindGroup(0, group ?? groups.get(dispatch.layer));
-      pass.dispatchWorkgroups(...workgroups);
-    }
-    pass.end();
+    const frame = this.#frame(shapeOf(source.view));
+    const { offset, size, base } = bindingRange(this.#device, source);
+    const view = this.#latentViews.get(latentWords(source, base));
+    const domainMap = this.#maps.get(source.domainMap);
+    frame.record(encoder, { buffer: source.buffer, offset, size, view, domainMap }, slice);
     return frame.picture;
   }
 
   destroy(): void {
-    for (const { weights } of this.#steps) weights?.destroy();
+    for (const { weights } of this.#steps.flat()) weights?.destroy();
     this.#frames.clear();
-    this.#uniforms.clear();
+    this.#latentViews.clear();
     this.#maps.clear();
   }
 
-  #frame({ view }: LatentSource): FrameResources {
-    const { channels, width, height } = view;
-    return this.#frames.get(`${width}×${height}`, () => this.#createFrame([channels, height, width]));
+  #frame(shape: Shape): Frame {
+    const planned = this.#schedule(shape);
+    const staged = new Map(
+      planned.slices
+        .flat()
+        .map((dispatch) => [
+          dispatch,
+          stagesOf(this.#layers[dispatch.layer], dispatch.shape, this.#device.limits, this.#family),
+        ]),
+    );
+    const create = (): Frame => {
+      checkPicture(this.#device, planned.width, planned.height);
+      return new Frame(this.#device, this.#steps, planned, staged);
+    };
+    return this.#frames.get(shape.join('×'), create, frameBytes(planned, staged));
   }
 
   #schedule(shape: Shape): Schedule {
-    return this.#schedules.get(shape.join('×'), () => schedule(this.#layers, shape, this.#limits));
-  }
-
-  #createFrame(shape: Shape): FrameResources {
-    const plan = this.#schedule(shape);
-    checkPicture(this.#device, plan.width, plan.height);
-    const buffers = plan.buffers.map((size, index) =>
-      this.#device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE }),
-    );
-    const picture = createPicture(this.#device, plan.width, plan.height, 'decoded');
-    const inner = plan.slices.flat().filter(({ input }) => input !== 'latents');
-    const uniforms = this.#createUniforms(inner);
-    const view = picture.createView();
-    const passes = new Map(
-      inner.map((dispatch, index) => [dispatch, this.#bind(dispatch, buffers, view, uniforms, index)] as const),
-    );
-    const slices = plan.slices.map((slice) =>
-      slice.map((dispatch) => ({
-        dispatch,
-        workgroups: this.#layers[dispatch.layer].kernel(dispatch.shape, this.#device.limits).workgroups,
-        group: passes.get(dispatch),
-      })),
-    );
-    return { schedule: plan, picture, buffers, uniforms, slices };
-  }
-
-  /** The View of every dispatch that reads activations, one after the other. */
-  #createUniforms(dispatches: readonly Dispatch[]): GPUBuffer | undefined {
-    if (dispatches.length === 0) return undefined;
-    const words = new Uint32Array((dispatches.length * uniformStep) / 4);
-    dispatches.forEach((dispatch, index) => {
-      const { width, height, shape, inputPlane, inputOffset, keepFirst, keepCount, pictureRow } = dispatch;
-      const [, inputHeight, inputWidth] = shape;
-      words.set(
-        [width, height, width * height, inputWidth, inputHeight, inputPlane, inputOffset],
-        (index * uniformStep) / 4,
-      );
-      words.set([keepFirst, keepCount, pictureRow], (index * uniformStep) / 4 + 7);
-    });
-    const buffer = this.#device.createBuffer({
-      label: 'activation views',
-      size: words.byteLength,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    this.#device.queue.writeBuffer(buffer, 0, words);
-    return buffer;
-  }
-
-  #bind(
-    { layer, input, added, output }: Dispatch,
-    buffers: readonly GPUBuffer[],
-    picture: GPUTextureView,
-    uniforms: GPUBuffer | undefined,
-    index: number,
-  ): GPUBindGroup {
-    const { pipeline, weights, takesAdded } = this.#steps[layer];
-    const buffer = buffers[input as number];
-    const uniform = { buffer: uniforms as GPUBuffer, offset: index * uniformStep, size: 40 };
-    return this.#device.createBindGroup({
-      label: `${this.#layers[layer].name} ${layer}`,
-      layout: pipeline.getBindGroupLayout(0),
-      entries: [
-        { binding: 0, resource: { buffer } },
-        { binding: 2, resource: uniform },
-        ...(weights ? [{ binding: 3, resource: { buffer: weights } }] : []),
-        { binding: 4, resource: output === 'picture' ? picture : { buffer: buffers[output] } },
-        ...(takesAdded ? [{ binding: 5, resource: { buffer: added === undefined ? buffer : buffers[added] } }] : []),
-      ],
-    });
-  }
-
-  #bindLatents(frame: FrameResources, source: LatentSource): ReadonlyMap<number, GPUBindGroup> {
-    const { buffer, domainMap } = source;
-    const range = bindingRange(this.#device, source);
-    const dispatches = frame.schedule.slices.flat().filter(({ input }) => input === 'latents');
-    const uniforms = dispatches.map((dispatch) => this.#uniforms.get(viewWords(source, range.base, dispatch)));
-    const map = this.#maps.get(domainMap);
-    const key = [buffer, range.offset, range.size, map, ...uniforms];
-    if (frame.latents && key.every((part, index) => part === frame.latents?.key[index])) return frame.latents.groups;
-    const groups = new Map<number, GPUBindGroup>();
-    for (const [index, { layer, output }] of dispatches.entries()) {
-      const { pipeline, weights } = this.#steps[layer];
-      const goal = output === 'picture' ? frame.picture.createView() : { buffer: frame.buffers[output] };
-      const group = this.#device.createBindGroup({
-        label: `${this.#layers[layer].name} ${layer}`,
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [
-          { binding: 0, resource: { buffer, offset: range.offset, size: range.size } },
-          { binding: 1, resource: { buffer: map } },
-          { binding: 2, resource: { buffer: uniforms[index] } },
-          ...(weights ? [{ binding: 3, resource: { buffer: weights } }] : []),
-          { binding: 4, resource: goal },
-        ],
-      });
-      groups.set(layer, group);
-    }
-    frame.latents = { key, groups };
-    return groups;
+    const limits = { ...this.#limits, bufferBytes: this.#bufferBytes };
+    return this.#schedules.get(shape.join('×'), () => schedule(this.#layers, shape, limits));
   }
 }
 
-/** An rgba8 texture that kernels write and that can be copied, sampled and read back. */
-export const createPicture = (device: GPUDevice, width: number, height: number, label: string): GPUTexture =>
-  device.createTexture({
-    label: `${label} ${width}×${height}`,
-    size: [width, height],
-    format: 'rgba8unorm',
-    usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_SRC,
-  });
-
-/** @throws LatentPreviewError `gpu-limit` */
-export function checkPicture(device: GPUDevice, width: number, height: number): void {
-  const most = device.limits.maxTextureDimension2D;
-  if (width > most || height > most)
-    throw new LatentPreviewError(
-      'gpu-limit',
-      `previewer: a picture of ${width}×${height} exceeds the device's ${most} pixels a side; ` +
-        `ask for a smaller \`size\`, use backend 'cpu', or pass a device with a higher maxTextureDimension2D`,
-    );
-}
+const shapeOf = ({ channels, height, width }: LatentView): Shape => [channels, height, width];

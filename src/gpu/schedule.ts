@@ -1,24 +1,34 @@
-// What a plan dispatches for one picture size: buffers by when they are last read, bands of rows where a picture's
-// activations would not fit, slices of bounded work. Plain numbers, nothing on a GPU.
+// What a plan dispatches for one picture size: buffers by when they are last read, tiles where a picture's activations
+// would not fit, slices of bounded work. Plain numbers, nothing on a GPU.
 
 import { LatentPreviewError } from '../errors';
 import { addedOf, inputOf, type Layer } from '../ops/op';
 import type { Shape } from '../tensor';
+import { type Axis, type AxisTile, alongAxis, lengthOf, tilesOf, wholeAxis } from './tiles';
 
-/** One dispatch. Sizes in pixels; `input` and `output` are buffer numbers. */
+/** One dispatch. Activations are buffer numbers. */
 export interface Dispatch {
   readonly layer: number;
-  /** Of the input within its buffer, (C, H, W). */
+  /** What is read of the input, (C, H, W): the layer makes of it what is computed, or a little more. */
   readonly shape: Shape;
   readonly input: number | 'latents';
   readonly added?: number;
   readonly output: number | 'picture';
+  readonly view: DispatchView;
+}
+
+/** As shaders/lib/view.wgsl has it, and in its order. */
+export interface DispatchView {
   readonly width: number;
   readonly height: number;
-  readonly inputPlane: number;
-  readonly inputOffset: number;
-  readonly keepFirst: number;
-  readonly keepCount: number;
+  readonly inputWidth: number;
+  readonly inputHeight: number;
+  readonly inputColumn: number;
+  readonly inputRow: number;
+  readonly addedWidth: number;
+  readonly addedPlane: number;
+  readonly addedOffset: number;
+  readonly pictureColumn: number;
   readonly pictureRow: number;
 }
 
@@ -29,233 +39,214 @@ export interface Schedule {
   readonly height: number;
   /** Submitted one by one: each about as long as a page may be kept waiting. */
   readonly slices: readonly (readonly Dispatch[])[];
+  /** Multiplications of them all. */
+  readonly work: number;
 }
 
 export interface ScheduleLimits {
-  /** Of one buffer of activations. */
+  /** Of one buffer of activations; all together take at most three times that. */
   readonly bufferBytes: number;
   /** Multiplications and additions in one slice. */
   readonly sliceWork: number;
+  /** Of one activation; default 4. */
+  readonly elementBytes?: number;
 }
 
-const bytesOf = ([channels, height, width]: Shape): number => Math.ceil(channels / 4) * 16 * height * width;
-
-function shapesOf(layers: readonly Layer[], first: number, shape: Shape): Shape[] {
-  const shapes: Shape[] = [];
-  for (let index = first; index < layers.length; index++) {
-    const source = inputOf(layers, index);
-    shapes[index] = layers[index].outputShape(source < first ? shape : shapes[source]);
-  }
-  return shapes;
+/** What one pass of a layer in stages covers, as view.wgsl has it. */
+export interface Strip {
+  readonly firstTile: number;
+  readonly tileCount: number;
+  readonly tilePlane: number;
 }
+
+const noStrip: Strip = { firstTile: 0, tileCount: 0, tilePlane: 0 };
+
+/** The words of View. */
+export const viewWords = (view: DispatchView, strip: Strip = noStrip): Int32Array<ArrayBuffer> =>
+  Int32Array.of(
+    ...[view.width, view.height, view.inputWidth, view.inputHeight, view.inputColumn, view.inputRow],
+    ...[view.addedWidth, view.addedPlane, view.addedOffset, view.pictureColumn, view.pictureRow],
+    ...[strip.firstTile, strip.tileCount, strip.tilePlane],
+  );
 
 /**
  * @param shape of the latents, (C, H, W)
- * @throws LatentPreviewError `gpu-limit` where not even one row fits
+ * @throws LatentPreviewError `gpu-limit` where not even the smallest tiles fit
  */
 export function schedule(layers: readonly Layer[], shape: Shape, limits: ScheduleLimits): Schedule {
-  const shapes = shapesOf(layers, 0, shape);
-  const last = layers.length - 1;
-  const [, height, width] = shapes[last];
-  const pool = new BufferPool();
-  const dispatches: Dispatch[] = [];
-  const whole = { keepFirst: 0, keepCount: height, pictureRow: 0 };
-
-  const fits = (to: number): boolean => shapes.slice(0, to).every((current) => bytesOf(current) <= limits.bufferBytes);
-  if (fits(last)) {
-    append(layers, 0, last, { shape, buffer: 'latents', offset: 0 }, whole, pool, dispatches);
-  } else {
-    const cut = findCut(layers, shapes, limits.bufferBytes);
-    if (cut === undefined) throw tooLarge(shape, limits);
-    append(layers, 0, cut, { shape, buffer: 'latents', offset: 0 }, whole, pool, dispatches);
-    const source = dispatches[dispatches.length - 1].output;
-    for (const band of bandsOf(layers, cut, shapes, limits.bufferBytes) ?? [])
-      append(
-        layers,
-        cut + 1,
-        last,
-        {
-          shape: band.shape,
-          buffer: source,
-          offset: band.first * shapes[cut][2],
-          plane: shapes[cut][1] * shapes[cut][2],
-        },
-        band,
-        pool,
-        dispatches,
-      );
-  }
-  return { buffers: pool.bytes, width, height, slices: slicesOf(layers, dispatches, limits.sliceWork) };
+  const shapes: Shape[] = [];
+  for (const [index, layer] of layers.entries())
+    shapes[index] = layer.outputShape(shapes[inputOf(layers, index)] ?? shape);
+  const [best] = cutsOf(layers)
+    .flatMap(
+      (cut) =>
+        fittingTiles({ layers, shape, shapes, cut, elementBytes: limits.elementBytes ?? 4 }, limits.bufferBytes) ?? [],
+    )
+    .sort((a, b) => a.work - b.work);
+  if (!best) throw tooLarge(shape, limits);
+  const [, height, width] = shapes[layers.length - 1];
+  const slices = slicesOf(layers, dispatchesOf(best), limits.sliceWork);
+  return { buffers: best.buffers.bytes, width, height, slices, work: best.work };
 }
 
-interface Origin {
+/** A net and where its tiles start: after layer `cut`, which everything up to runs as a whole; −1 is the latents. */
+interface Net {
+  readonly layers: readonly Layer[];
   readonly shape: Shape;
-  readonly buffer: number | 'latents' | 'picture';
-  readonly offset: number;
-  /** Pixels of a plane of its buffer; default its own. */
-  readonly plane?: number;
+  /** Of the layers' outputs, (C, H, W). */
+  readonly shapes: readonly Shape[];
+  readonly cut: number;
+  readonly elementBytes: number;
 }
 
-type Kept = Pick<Dispatch, 'keepFirst' | 'keepCount' | 'pictureRow'>;
-
-/** Dispatches of layers `from` … `to` over one origin. The last layer of all writes the picture. */
-function append(
-  layers: readonly Layer[],
-  from: number,
-  to: number,
-  origin: Origin,
-  { keepFirst, keepCount, pictureRow }: Kept,
-  pool: BufferPool,
-  dispatches: Dispatch[],
-): void {
-  const shapes = shapesOf(layers.slice(0, to + 1), from, origin.shape);
-  const lastRead = new Map<number, number>();
-  for (let index = from; index <= to; index++)
-    for (const read of [inputOf(layers, index), addedOf(layers, index)])
-      if (read !== undefined) lastRead.set(read, index);
-  const buffers = new Map<number, number>();
-  for (let index = from; index <= to; index++) {
-    const [source, added] = [inputOf(layers, index), addedOf(layers, index)];
-    const inside = source >= from;
-    const inputShape = inside ? shapes[source] : origin.shape;
-    const output = index === layers.length - 1 ? 'picture' : pool.take(bytesOf(shapes[index]));
-    if (typeof output === 'number') buffers.set(index, output);
-    const input = inside ? buffers.get(source) : origin.buffer;
-    const addedBuffer = added === undefined ? undefined : buffers.get(added);
-    if (input === undefined || input === 'picture' || (added !== undefined && addedBuffer === undefined))
-      throw new LatentPreviewError(
-        'weights',
-        `decoder: layer ${index} (${layers[index].name}) reads what is not there`,
-      );
-    dispatches.push({
-      layer: index,
-      shape: inputShape,
-      input,
-      ...(addedBuffer === undefined ? {} : { added: addedBuffer }),
-      output,
-      width: shapes[index][2],
-      height: shapes[index][1],
-      inputPlane: inside ? inputShape[1] * inputShape[2] : (origin.plane ?? inputShape[1] * inputShape[2]),
-      inputOffset: inside ? 0 : origin.offset,
-      keepFirst,
-      keepCount,
-      pictureRow,
-    });
-    for (const [read, when] of lastRead) {
-      const buffer = buffers.get(read);
-      if (when === index && buffer !== undefined) pool.give(buffer);
-    }
-  }
+interface Tiling extends Net {
+  readonly columns: readonly AxisTile[];
+  readonly rows: readonly AxisTile[];
+  readonly buffers: Buffers;
+  readonly work: number;
 }
-
-/** Buffers that are free, and as large as the largest tensor each has held. */
-class BufferPool {
-  readonly bytes: number[] = [];
-  readonly #free = new Set<number>();
-
-  take(bytes: number): number {
-    // The free one nearest to the size, so that few grow.
-    const [best] = [...this.#free].sort((a, b) => Math.abs(this.bytes[a] - bytes) - Math.abs(this.bytes[b] - bytes));
-    const buffer = best ?? this.bytes.length;
-    this.#free.delete(buffer);
-    this.bytes[buffer] = Math.max(this.bytes[buffer] ?? 0, bytes);
-    return buffer;
-  }
-
-  give(buffer: number): void {
-    this.#free.add(buffer);
-  }
-}
-
-/** Rows that a layer's output row interval needs of its input, before the input's own borders. */
-function neededRows(layer: Layer, scale: number, [first, end]: readonly [number, number]): [number, number] {
-  return [Math.floor((first - layer.reach) / scale), Math.floor((end - 1 + layer.reach) / scale) + 1];
-}
-
-const scaleOf = (layers: readonly Layer[], shapes: readonly Shape[], index: number): number =>
-  shapes[index][1] / shapes[inputOf(layers, index)][1];
 
 /**
- * The last layer after which the rest can run in bands: nothing later looks back past it, all of the rest keeps or doubles
- * sizes and looks a bounded way, and what comes before fits.
+ * Where tiles may start. Without whole-picture layers that is the latents, which are always there; what a tile looks at
+ * beyond its edges is computed again. After whole-picture layers, at any later layer past which nothing looks back: its
+ * activations then stay, in a fourth buffer, for the three that a tile takes are all in use.
  */
-function findCut(layers: readonly Layer[], shapes: readonly Shape[], bufferBytes: number): number | undefined {
-  const last = layers.length - 1;
-  for (let cut = last - 1; cut >= 0; cut--) {
-    const rest = layers.map((_, index) => index).slice(cut + 1);
-    const alone = rest.every((index) => inputOf(layers, index) >= cut && (addedOf(layers, index) ?? last) > cut);
-    const bounded = rest.every(
-      (index) => Number.isInteger(scaleOf(layers, shapes, index)) && Number.isFinite(layers[index].reach),
+function cutsOf(layers: readonly Layer[]): number[] {
+  const whole = Math.max(-1, ...layers.map(({ reach }, index) => (Number.isFinite(reach) ? -1 : index)));
+  const cuts = layers.flatMap((_, cut) => {
+    const later = layers.flatMap((_, index) =>
+      index > cut ? [inputOf(layers, index), addedOf(layers, index) ?? index] : [],
     );
-    if (!bounded) return undefined;
-    const before = shapes.slice(0, cut + 1).every((current) => bytesOf(current) <= bufferBytes);
-    if (alone && before && bandsOf(layers, cut, shapes, bufferBytes)) return cut;
-  }
-  return undefined;
+    return cut >= whole && cut < layers.length - 1 && later.every((read) => read >= cut) ? [cut] : [];
+  });
+  return whole < 0 ? [-1] : [-1, ...cuts];
 }
 
-interface Band extends Kept {
-  /** First row of the band in the cut's output, and what is taken of it, (C, H, W). */
-  readonly first: number;
-  readonly shape: Shape;
+/** The fewest tiles that fit, about square: those recompute least. From the latents, tiles of whole-picture layers are one. */
+function fittingTiles(net: Net, bufferBytes: number): Tiling | undefined {
+  const { layers, shape, shapes, cut } = net;
+  const [, height, width] = cut < 0 ? shape : shapes[cut];
+  const [down, across] = [axisOf(net, 1), axisOf(net, 2)];
+  // What runs as a whole gets no smaller by tiles after it.
+  if (shapes.slice(0, cut + 1).some((size) => bytesOf(size, net.elementBytes) > bufferBytes)) return undefined;
+  const inOne = cut < 0 && layers.some(({ reach }) => !Number.isFinite(reach));
+  for (let [y, x] = [1, 1]; ; ) {
+    const [tileHeight, tileWidth] = [Math.ceil(height / y), Math.ceil(width / x)];
+    const [rows, columns] = [tilesOf(down, tileHeight), tilesOf(across, tileWidth)];
+    const buffers = assignBuffers(net, largest(net, rows, columns));
+    const total = buffers.bytes.reduce((sum, bytes) => sum + bytes, 0);
+    if (Math.max(0, ...buffers.bytes) <= bufferBytes && total <= 3 * bufferBytes)
+      return { ...net, columns, rows, buffers, work: workOf(net, rows, columns) };
+    if (inOne || (tileHeight === 1 && tileWidth === 1)) return undefined;
+    // To the next count that makes the longer side shorter.
+    if (tileHeight >= tileWidth) y = Math.ceil(height / (tileHeight - 1));
+    else x = Math.ceil(width / (tileWidth - 1));
+  }
 }
 
-/** Equal bands of the cut's rows, as many rows as fit; undefined where not even one does. */
-function bandsOf(
-  layers: readonly Layer[],
-  cut: number,
-  shapes: readonly Shape[],
-  bufferBytes: number,
-): Band[] | undefined {
+const axisOf = ({ layers, shape, shapes, cut }: Net, k: 1 | 2): Axis => ({
+  ...{ layers, cut, latents: shape[k] },
+  sizes: shapes.map((size) => size[k]),
+});
+
+const bytesOf = ([channels, height, width]: Shape, elementBytes: number): number =>
+  Math.ceil(channels / 4) * 4 * elementBytes * height * width;
+
+/** The most bytes that each layer's output takes in any dispatch. */
+function largest(
+  { layers, shapes, cut, elementBytes }: Net,
+  rows: readonly AxisTile[],
+  columns: readonly AxisTile[],
+): number[] {
+  const most = (tiles: readonly AxisTile[], index: number): number =>
+    Math.max(...tiles.map(({ computed }) => lengthOf(computed[index])));
+  return layers.map((_, index) =>
+    bytesOf(index <= cut ? shapes[index] : [shapes[index][0], most(rows, index), most(columns, index)], elementBytes),
+  );
+}
+
+function workOf({ layers, shapes, cut }: Net, rows: readonly AxisTile[], columns: readonly AxisTile[]): number {
+  const sum = (tiles: readonly AxisTile[], index: number): number =>
+    tiles.reduce((total, { computed }) => total + lengthOf(computed[index]), 0);
+  return layers.reduce((total, { work }, index) => {
+    const [, height, width] = shapes[index];
+    return total + work * (index <= cut ? height * width : sum(rows, index) * sum(columns, index));
+  }, 0);
+}
+
+interface Buffers {
+  /** The buffer of each layer's output; the last one's is the picture. */
+  readonly of: readonly number[];
+  readonly bytes: readonly number[];
+}
+
+/** A buffer is free again after its tensor's last reader; what tiles start from is read until the last tile is done. */
+function assignBuffers({ layers, cut }: Net, bytes: readonly number[]): Buffers {
   const last = layers.length - 1;
-  const [channels, rows, columns] = shapes[cut];
-  const total = shapes[last][1] / rows;
-  /** The band of the cut's rows that these picture rows need. */
-  const crop = (first: number, end: number): [number, number] => {
-    let interval: [number, number] = [first, end];
-    // Down the main line: what a layer adds lies within what its own input needs.
-    for (let index = last; index > cut; index = inputOf(layers, index))
-      interval = neededRows(layers[index], scaleOf(layers, shapes, index), interval);
-    return [Math.max(0, interval[0]), Math.min(rows, interval[1])];
-  };
-  const bands = (size: number): Band[] => {
-    const found: Band[] = [];
-    for (let row = 0; row < rows; row += size) {
-      const [first, end] = [row * total, Math.min(rows, row + size) * total];
-      const [cropFirst, cropEnd] = crop(first, end);
-      found.push({
-        first: cropFirst,
-        shape: [channels, cropEnd - cropFirst, columns],
-        keepFirst: first - cropFirst * total,
-        keepCount: end - first,
-        pictureRow: first,
-      });
-    }
-    return found;
-  };
-  const fits = (size: number): boolean =>
-    bands(size).every(({ shape }) =>
-      shapesOf(layers, cut + 1, shape)
-        .slice(cut + 1, last)
-        .every((s) => bytesOf(s) <= bufferBytes),
-    );
-  // The most rows that fit, by halving the interval; then bands of equal size.
-  let [low, high] = [0, rows];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (fits(middle)) low = middle;
-    else high = middle - 1;
+  const lastRead = layers.map((_, index) => index);
+  for (const index of layers.keys())
+    for (const read of [inputOf(layers, index), addedOf(layers, index)])
+      if (read !== undefined && read >= 0) lastRead[read] = index;
+  if (cut >= 0) lastRead[cut] = last;
+  const of: number[] = [];
+  const sizes: number[] = [];
+  const free = new Set<number>();
+  for (let index = 0; index < last; index++) {
+    // The free one nearest to the size, so that few grow.
+    const away = (buffer: number): number => Math.abs(sizes[buffer] - bytes[index]);
+    const [best] = [...free].sort((a, b) => away(a) - away(b));
+    const buffer = best ?? sizes.length;
+    free.delete(buffer);
+    of[index] = buffer;
+    sizes[buffer] = Math.max(sizes[buffer] ?? 0, bytes[index]);
+    for (let read = 0; read <= index; read++) if (lastRead[read] === index) free.add(of[read]);
   }
-  if (low === 0) return undefined;
-  const count = Math.ceil(rows / low);
-  return bands(Math.ceil(rows / count));
+  return { of, bytes: sizes };
+}
+
+function dispatchesOf(tiling: Tiling): Dispatch[] {
+  const { layers, cut, rows, columns } = tiling;
+  const indices = [...layers.keys()];
+  const [wholeRows, wholeColumns] = [wholeAxis(axisOf(tiling, 1)), wholeAxis(axisOf(tiling, 2))];
+  return [
+    ...indices.slice(0, cut + 1).map((index) => dispatchOf(tiling, index, wholeRows, wholeColumns)),
+    ...rows.flatMap((row) =>
+      columns.flatMap((column) => indices.slice(cut + 1).map((index) => dispatchOf(tiling, index, row, column))),
+    ),
+  ];
+}
+
+function dispatchOf(tiling: Tiling, index: number, row: AxisTile, column: AxisTile): Dispatch {
+  const { layers, shape, shapes, buffers } = tiling;
+  const [source, added] = [inputOf(layers, index), addedOf(layers, index)];
+  const [down, across] = [alongAxis(axisOf(tiling, 1), row, index), alongAxis(axisOf(tiling, 2), column, index)];
+  return {
+    layer: index,
+    shape: [(shapes[source] ?? shape)[0], down.read, across.read],
+    input: source < 0 ? 'latents' : buffers.of[source],
+    ...(added === undefined ? {} : { added: buffers.of[added] }),
+    output: index === layers.length - 1 ? 'picture' : buffers.of[index],
+    view: {
+      width: across.length,
+      height: down.length,
+      inputWidth: across.inputLength,
+      inputHeight: down.inputLength,
+      inputColumn: across.inputFirst,
+      inputRow: down.inputFirst,
+      addedWidth: across.addedLength,
+      addedPlane: across.addedLength * down.addedLength,
+      addedOffset: down.addedFirst * across.addedLength + across.addedFirst,
+      pictureColumn: across.first,
+      pictureRow: down.first,
+    },
+  };
 }
 
 function slicesOf(layers: readonly Layer[], dispatches: readonly Dispatch[], sliceWork: number): Dispatch[][] {
   const slices: Dispatch[][] = [[]];
   let work = 0;
   for (const dispatch of dispatches) {
-    const amount = layers[dispatch.layer].work * dispatch.width * dispatch.height;
+    const amount = layers[dispatch.layer].work * dispatch.view.width * dispatch.view.height;
     if (work > 0 && work + amount > sliceWork) {
       slices.push([]);
       work = 0;
@@ -269,6 +260,6 @@ function slicesOf(layers: readonly Layer[], dispatches: readonly Dispatch[], sli
 const tooLarge = ([channels, height, width]: Shape, { bufferBytes }: ScheduleLimits): LatentPreviewError =>
   new LatentPreviewError(
     'gpu-limit',
-    `decoder: not even a band of latents (${channels}, ${height}, ${width}) fits buffers of ${bufferBytes} bytes; ` +
+    `decoder: not even the smallest tile of latents (${channels}, ${height}, ${width}) fits buffers of ${bufferBytes} bytes; ` +
       `pass a device with a higher maxStorageBufferBindingSize, or use backend 'cpu'`,
   );

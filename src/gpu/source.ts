@@ -1,5 +1,5 @@
-// Where a frame's latents lie in GPU memory, and how the kernels are told: the buffer range to bind and the uniforms that
-// shaders/lib/latents.wgsl calls View.
+// Where a frame's latents lie in GPU memory, and how the kernels are told: the buffer range to bind and the uniform that
+// says how to read it.
 
 import { LatentPreviewError } from '../errors';
 import type { LatentView } from '../view';
@@ -20,17 +20,14 @@ export interface LatentSource {
 
 const dtypeCodes = { float32: 0, float16: 1, bfloat16: 2 } as const;
 
-/** The words of View, in its order. @param output the size of what the layer leaves, in pixels */
-export function viewWords(
+/** The words of shaders/lib/latents.wgsl's LatentView, in its order. */
+export function latentWords(
   { view: { patch, strides }, dtype }: Pick<LatentSource, 'view' | 'dtype'>,
   base: number,
-  { width, height }: { readonly width: number; readonly height: number },
 ): Uint32Array<ArrayBuffer> {
   return Uint32Array.of(
     ...[base, strides.channel, strides.row, strides.column, strides.patchRow, strides.patchColumn],
-    ...[patch, dtypeCodes[dtype], width, height],
-    // A plane of the output; all rows are kept, from the picture's first.
-    ...[width * height, 0, height, 0],
+    ...[patch, dtypeCodes[dtype]],
   );
 }
 

@@ -1,4 +1,4 @@
-// One frame of a tensor in CPU memory, ready for the GPU: packed halves as they are, other dtypes as float32.
+// Frames of a tensor in CPU memory, ready for the GPU: packed halves as they are, other dtypes as float32.
 
 import { type Tensor, toFloat32 } from '../tensor';
 import type { LatentView } from '../view';
@@ -7,7 +7,7 @@ export type GpuDType = 'float32' | 'float16' | 'bfloat16';
 
 export interface FrameData {
   readonly dtype: GpuDType;
-  /** The frame's elements and nothing else; a view of the tensor's memory where they lie together. */
+  /** The elements and nothing else; a view of the tensor's memory where they lie together. */
   readonly data: Float32Array | Uint16Array;
   readonly strides: LatentView['strides'];
 }
@@ -22,6 +22,12 @@ export function frameSpan({ channels, height, width, patch, strides }: LatentVie
     last(width, strides.column, strides.patchColumn) +
     1
   );
+}
+
+/** All frames of the tensor, to be uploaded once. */
+export function allFrames(tensor: Tensor, { strides }: LatentView): FrameData {
+  const { dtype, data } = asGpuTensor(tensor);
+  return { dtype, data, strides };
 }
 
 /** The frame whose first element is `base`. */

@@ -93,6 +93,7 @@ export const conv2d: Op<Conv2dParams> = {
       },
       workgroups: [workgroups[0], workgroups[1], Math.ceil(outputChannelGroups / 2)],
       takesAdded: true,
+      takesHalves: true,
       weights: () => packWeights(params, inputChannelGroups, outputChannelGroups),
     };
   },
@@ -111,6 +112,10 @@ export const conv2dExamples: Examples<Conv2dParams> = () => [
   { shape: [4, 3, 5], params: example(4, 8, 7, { padding: 11, activation: 'leaky', upscale: 2 }) },
   { shape: [8, 9, 11], params: example(8, 16, 5, { padding: 0, activation: 'leaky' }) },
   { shape: [128, 2, 3], params: example(128, 4, 3) },
+  { shape: [18, 7, 10], params: example(18, 21, 3, { activation: 'leaky' }), add: true },
+  // More than one strip of tiles.
+  { shape: [64, 90, 101], params: example(64, 64, 3), add: true },
+  { shape: [64, 47, 46], params: example(64, 64, 3, { upscale: 2 }) },
 ];
 
 /** As Op.reference asks, -Infinity must not come out of ReLU as 0. */

@@ -62,6 +62,7 @@ export const groupNorm: Op<GroupNormParams> = {
       shader: 'group-norm',
       constants: { lanes, perGroup: channels / groups / 4, epsilon, relu: activation === 'relu' ? 1 : 0 },
       workgroups: [groups, 1, 1],
+      takesHalves: true,
       weights: () =>
         Float32Array.from({ length: 2 * channels }, (_, k) => (k & 4 ? bias : weight)[(k >> 3) * 4 + (k & 3)]),
     };

@@ -36,7 +36,8 @@ export const linear: Op<LinearParams> = {
   },
 
   kernel([channels, height, width], { factors, bias }) {
-    const { constants, workgroups } = pixelGrid(width, height);
+    // An invocation computes four pixels.
+    const { constants, workgroups } = pixelGrid(width, Math.ceil(height / 4));
     return {
       shader: 'linear',
       constants: { ...constants, channels },

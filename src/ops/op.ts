@@ -14,6 +14,8 @@ export interface Kernel {
   readonly weights?: () => Float32Array;
   /** The shader has a binding for a tensor that is added; bound to anything where the layer adds nothing. */
   readonly takesAdded?: boolean;
+  /** The shader keeps to `real` (shaders/lib/real-*.wgsl) for activations and weights, so that it takes half floats too. */
+  readonly takesHalves?: boolean;
 }
 
 /** The part of `GPUSupportedLimits` that kernels choose by. */
@@ -24,10 +26,11 @@ export interface KernelLimits {
 
 /**
  * `latents`: reads latents through lib/latents.wgsl (any dtype, layout, packing, domain).
+ * `unpacked`: the same four channels to a vec4f, softly clamped where asked, through lib/unpacked.wgsl.
  * `activations`: reads what a layer before it wrote, four channels to a vec4f, through lib/activations-input.wgsl.
  * `picture`: reads a finished rgba8 picture.
  */
-export type OpInput = 'latents' | 'activations' | 'picture';
+export type OpInput = 'latents' | 'unpacked' | 'activations' | 'picture';
 
 export interface Op<P> {
   readonly name: string;

@@ -4,7 +4,7 @@
 import { LatentPreviewError } from '../errors';
 import { formatShape } from '../tensor';
 import { pixelGrid } from './dispatch';
-import type { Examples, Op } from './op';
+import type { Examples, Kernel, Op } from './op';
 
 export interface UnpackParams {
   readonly channels: number;
@@ -13,7 +13,7 @@ export interface UnpackParams {
 
 export const unpack: Op<UnpackParams> = {
   name: 'unpack',
-  input: 'latents',
+  input: 'unpacked',
   perPixel: true,
 
   outputShape(input, { channels }) {
@@ -31,11 +31,22 @@ export const unpack: Op<UnpackParams> = {
     return output;
   },
 
-  kernel([channels, height, width], { clamp }) {
+  kernel([, height, width], params) {
     const { constants, workgroups } = pixelGrid(width, height);
-    return { shader: 'unpack', constants: { ...constants, channels, softClamp: clamp ? 1 : 0 }, workgroups };
+    return {
+      shader: 'unpack',
+      constants: { ...constants, ...unpackedConstants(params) },
+      workgroups,
+      takesHalves: true,
+    };
   },
 };
+
+/** What shaders/lib/unpacked.wgsl is told, whichever kernel it is joined to. */
+export const unpackedConstants = ({ channels, clamp }: UnpackParams): Kernel['constants'] => ({
+  latentChannels: channels,
+  softClamp: clamp ? 1 : 0,
+});
 
 export const unpackExamples: Examples<UnpackParams> = () => [
   { shape: [4, 8, 8], params: { channels: 4, clamp: true } },

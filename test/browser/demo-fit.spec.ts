@@ -131,6 +131,14 @@ test('finds the map that the pictures were made with, and measures it beside the
   expect(Math.abs(Number(psnr) - 10 * Math.log10(255 ** 2 / (stripes ** 2 / 3)))).toBeLessThan(0.3);
   expect(Number(ssim)).toBeGreaterThan(0.99);
   expect(Number(published)).toBeCloseTo(publishedPsnr(1), 2);
+  for (const [row, seed] of [
+    ['2', 0],
+    ['3', 2],
+  ] as const)
+    expect(Number((await cells(page, `#fit-images tbody:last-of-type tr:nth-child(${row})`))[3])).toBeCloseTo(
+      publishedPsnr(seed),
+      2,
+    );
   const [own, table] = [await cells(page, '#fit-means .fit-own'), await cells(page, '#fit-means tbody tr:last-child')];
   expect(own).toEqual(['pixel affine (this map)', psnr, ssim]);
   expect([table[0], table[1]]).toEqual(['pixel', published]);
@@ -200,6 +208,11 @@ test('pairs come in any order: by their names, and what is alone waits', async (
   await expect(note).toContainText('Without latents: photo-c.png.');
   await expect(page.locator('#fit-held')).toHaveText(/^With one pair, nothing is held out.*Add a pair/);
   await expect(page.locator('#fit-ridge-note')).toHaveText('auto: 0.0001, as nothing is held out.');
+  // On the panel no picture goes to what happens to be on show.
+  await drop(page, [picture('stranger.png', 3)]);
+  await expect(note).toContainText('Without latents: photo-c.png, stranger.png.');
+  await expect(note).toContainText('Without a picture: photo-b.npy.');
+  await page.getByRole('button', { name: 'Close stranger.png' }).click();
   await drop(page, [latents('photo-c.npy', 2), picture('photo-b.png', 1)]);
   const rows = page.locator('#fit-pairs-rows tr');
   await expect(rows).toHaveCount(3);

@@ -1,5 +1,7 @@
-// The op suite inside Chromium: the same kernels that Node runs on Dawn and Deno on Naga, in the browser people use.
+// The op suite inside Chromium: the same kernels that Node runs on Dawn and Deno on Naga, in the browser people use. And
+// two nets with real weights; Node and Deno run all of them.
 
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { bundle } from '../naga/bundle.mjs';
 
@@ -24,4 +26,36 @@ test('every kernel equals its reference in Chromium', async ({ page }) => {
   });
   expect(results.length).toBeGreaterThan(1);
   expect(results.filter(({ ok }) => !ok)).toEqual([]);
+});
+
+const shared = new URL('../../../shared/fixtures/', import.meta.url);
+const present = existsSync(shared);
+if (!present) console.log('skipped: real weights in Chromium – ../shared is not there');
+
+test('real weights give what PyTorch gives in Chromium', async ({ page }) => {
+  test.skip(!present, '../shared is not there');
+  test.setTimeout(240_000);
+  const { code } = await bundle('golden-suite.ts');
+  await page.route('**/golden-suite.js', (route) => route.fulfill({ contentType: 'text/javascript', body: code }));
+  await page.route('**/shared-fixtures/**', (route) => {
+    const path = new URL(route.request().url()).pathname.replace(/^.*\/shared-fixtures\//, '');
+    return route.fulfill({ contentType: 'application/octet-stream', body: readFileSync(new URL(path, shared)) });
+  });
+  await page.goto('/');
+  const results = await page.evaluate(async () => {
+    const device = await (await navigator.gpu.requestAdapter())?.requestDevice();
+    if (!device) return [{ name: 'WebGPU device', ok: false, message: 'none' }];
+    const { runGoldens } = (await import(
+      new URL('golden-suite.js', document.baseURI).href
+    )) as typeof import('../golden-suite');
+    const read = async (path: string): Promise<Uint8Array> =>
+      new Uint8Array(await (await fetch(new URL(`shared-fixtures/${path}`, document.baseURI))).arrayBuffer());
+    const found = await runGoldens(device, read, ['taesd', 'vaeApprox sdxl']);
+    device.destroy();
+    return found;
+  });
+  expect(results).toEqual([
+    { name: 'real weights = PyTorch: taesd', ok: true },
+    { name: 'real weights = PyTorch: vaeApprox sdxl', ok: true },
+  ]);
 });

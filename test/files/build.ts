@@ -1,7 +1,8 @@
-// Builds tensor files byte by byte, good and broken ones, without the code under test.
+// Builds tensor files byte by byte, good and broken ones, without the code under test; and reads any file as users do.
 
 import { expect } from 'vitest';
 import { LatentPreviewError } from '../../src/errors';
+import { bytesSource, openTensorFile, readAll, type TensorFile } from '../../src/files';
 
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
@@ -79,7 +80,26 @@ export function expectFileError(read: () => unknown, message: RegExp | string): 
   } catch (thrown) {
     error = thrown;
   }
+  isFileError(error, message);
+}
+
+/** The same of a promise that must be rejected. */
+export async function expectRejection(reading: Promise<unknown>, message: RegExp | string): Promise<void> {
+  isFileError(
+    await reading.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    ),
+    message,
+  );
+}
+
+function isFileError(error: unknown, message: RegExp | string): void {
   expect(error, 'no error').toBeInstanceOf(LatentPreviewError);
   expect((error as LatentPreviewError).code).toBe('file');
   expect((error as LatentPreviewError).message).toMatch(message);
 }
+
+/** Every tensor of a file of any kind, as `loadWeights` reads it. */
+export const readWhole = async (bytes: Uint8Array): Promise<TensorFile> =>
+  readAll(await openTensorFile(bytesSource(bytes)));

@@ -1,11 +1,11 @@
 // Every file of test/fixtures/files against the .json beside it (see scripts/make-file-fixtures.py): they were written by
-// numpy and by the safetensors library. Adding a case = dropping x.ext and x.json. And every real latent of ../shared.
+// numpy, PyTorch and the safetensors library. Adding a case = dropping x.ext and x.json. And every real latent of ../shared.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { readTensorFile, selectTensor } from '../../src/files';
+import { selectTensor } from '../../src/files';
 import { type Tensor, toFloat32 } from '../../src/tensor';
-import { expectFileError } from './build';
+import { expectRejection, readWhole } from './build';
 
 interface ExpectedTensor {
   dtype: string;
@@ -27,15 +27,14 @@ const numbers = (tensor: Tensor) =>
 describe('fixtures written by the formats’ own libraries', () => {
   test('are there', () => expect(files.length).toBeGreaterThanOrEqual(44));
 
-  test.each(files)('%s', (name) => {
+  test.each(files)('%s', async (name) => {
     const bytes = readFileSync(new URL(name, folder));
     const expected = JSON.parse(readFileSync(new URL(name.replace(/\.\w+$/, '.json'), folder), 'utf8')) as Expected;
     if (expected.error) {
-      const { error } = expected;
-      return expectFileError(() => readTensorFile(bytes), error);
+      return expectRejection(readWhole(bytes), expected.error);
     }
     const wanted = new Map(Object.entries(expected.tensors ?? { '': expected as ExpectedTensor }));
-    const { tensors, metadata } = readTensorFile(bytes);
+    const { tensors, metadata } = await readWhole(bytes);
     expect([...tensors.keys()].sort()).toEqual([...wanted.keys()].sort());
     for (const [key, tensor] of tensors) {
       const { dtype, shape, values } = wanted.get(key) as ExpectedTensor;
@@ -67,8 +66,8 @@ const dtypeNames: Record<string, string> = { F32: 'float32', F16: 'float16', BF1
 describe.skipIf(!present)('real latents of ../shared', () => {
   test('are there', () => expect(latents.length).toBeGreaterThan(40));
 
-  test.each(latents)('$path', ({ path, shape, dtype }) => {
-    const { tensor } = selectTensor(readTensorFile(readFileSync(new URL(path, shared))));
+  test.each(latents)('$path', async ({ path, shape, dtype }) => {
+    const { tensor } = selectTensor(await readWhole(readFileSync(new URL(path, shared))));
     expect(tensor.shape).toEqual(shape);
     expect(tensor.dtype).toBe(dtypeNames[dtype] ?? dtype);
     const values = toFloat32(tensor);

@@ -113,13 +113,13 @@ describe('good', () => {
       entry('F32', [1, 1], i * 4, i * 4 + 4),
     ]);
     const bytes = safetensorsFile(Object.fromEntries(entries), new Uint8Array(400_000));
-    // The best of three: other tests run beside this one.
+    // The best of three, in time of this process alone: other tests run beside this one.
     const times = [1, 2, 3].map(() => {
-      const start = performance.now();
+      const start = process.cpuUsage().user;
       expect(read(bytes).tensors.size).toBe(100_000);
-      return performance.now() - start;
+      return process.cpuUsage().user - start;
     });
-    expect(Math.min(...times)).toBeLessThan(1000);
+    expect(Math.min(...times)).toBeLessThan(1_000_000);
   });
 
   test('a metadata string of megabytes full of escapes', () => {

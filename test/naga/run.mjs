@@ -1,10 +1,10 @@
-// Runs the op suite under Deno on lavapipe. `npm test` calls runUnderDeno; `node test/naga/run.mjs` runs it by hand.
+// Runs the suites under Deno on lavapipe. `npm test` calls runUnderDeno; `node test/naga/run.mjs` runs it by hand.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureNaga, root } from '../../scripts/setup.mjs';
+import { ensureNaga, root, underCI } from '../../scripts/setup.mjs';
 import { bundle } from './bundle.mjs';
 
 /**
@@ -14,7 +14,11 @@ import { bundle } from './bundle.mjs';
  */
 export async function runUnderDeno({ deno, environment, report }) {
   const { file } = await bundle('naga/suite.ts');
-  const child = spawn(deno, ['run', '--no-prompt', '--no-remote', '--no-npm', '--no-config', file], {
+  const shared = join(dirname(root), 'shared', 'fixtures');
+  const present = existsSync(shared);
+  const permissions = ['--no-prompt', ...(present ? [`--allow-read=${shared}`] : [])];
+  const options = JSON.stringify({ underCI, ...(present ? { shared } : {}) });
+  const child = spawn(deno, ['run', ...permissions, '--no-remote', '--no-npm', '--no-config', file, options], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...environment, NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1' },

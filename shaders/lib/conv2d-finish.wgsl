@@ -1,0 +1,17 @@
+// What follows a convolution's sums: bias, what is added, activation. Joined in front of kernels that leave that to data
+// instead of override constants, so that all layers of a net share one pipeline.
+// weights: (slope, adds, 0, 0), then bias (outputChannelGroups vec4f), then whatever the kernel itself reads.
+// Below 0 the activation multiplies by the slope: 1 none, 0 ReLU, 0.1 leaky.
+
+override outputChannelGroups: u32;
+
+@group(0) @binding(3) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(5) var<storage, read> added: array<vec4f>;
+
+fn finish(group: u32, x: u32, y: u32, sum: vec4f) {
+  if (x >= view.width || y >= view.height) { return; }
+  let options = weights[0];
+  var value = sum + weights[1u + group];
+  if (options.y != 0.0) { value += added[addedIndex(group, x, y)]; }
+  writeGroup(group, x, y, max(value, options.x * value));
+}

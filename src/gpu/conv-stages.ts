@@ -1,0 +1,136 @@
+// The cheaper forms of a convolution: their shaders, constants and weights. All are held to conv2d's reference.
+
+import type { Conv2dParams } from '../ops/conv2d';
+import { pixelGrid } from '../ops/dispatch';
+import type { Kernel } from '../ops/op';
+import type { Shape } from '../tensor';
+import type { Stage, StagedLayer } from './stages';
+
+/** Channels that one invocation of conv2d-products.wgsl computes, and tiles. */
+const block = 16;
+// Of scratch each way. For 64 channels 528 tiles of 36 numbers: no power of two, which would put all planes on the same
+// lines of a cache.
+const stripBytes = 4.7 * 2 ** 20;
+// Below this a transform costs more than it saves.
+const fewestChannels = 16;
+
+/** From three weights along a row to the numbers that a tile's numbers are multiplied with. */
+type Transform = readonly (readonly [number, number, number])[];
+
+/** For 3×3 at the picture's own size, with enough channels: Winograd's F(4×4, 3×3). */
+export function winogradStages(params: Conv2dParams, adds: boolean): StagedLayer | undefined {
+  return params.upscale === 1 ? threeStages('winograd', winogradTransform(), 4, params, adds) : undefined;
+}
+
+/** For 3×3 on the picture at twice its size: nine products. */
+export function nineStages(params: Conv2dParams, adds: boolean): StagedLayer | undefined {
+  return params.upscale === 2 ? threeStages('nine', nineTransform, 2, params, adds) : undefined;
+}
+
+function threeStages(
+  name: 'winograd' | 'nine',
+  transform: Transform,
+  side: number,
+  params: Conv2dParams,
+  adds: boolean,
+): StagedLayer | undefined {
+  const { inputs, outputs, size, padding } = params;
+  if (size !== 3 || padding !== 1 || Math.min(inputs, outputs) < fewestChannels) return undefined;
+  const inputChannelGroups = Math.ceil(inputs / 4);
+  const outputChannelGroups = Math.ceil(outputs / 4);
+  const outputBlocks = Math.ceil(outputs / block);
+  const outputPlanes = (outputBlocks * block) / 4;
+  const numbers = transform.length ** 2;
+  const grid = { groupWidth: 16, groupHeight: 4 };
+  const perTile =
+    (groups: number): Stage['workgroups'] =>
+    (tiles) => [Math.ceil(tiles / grid.groupWidth), Math.ceil(groups / grid.groupHeight), 1];
+  const groupWidth = 16;
+  const planes = { tiles: numbers * inputChannelGroups, sums: numbers * outputPlanes };
+  const tilesThatFit = stripBytes / (Math.max(planes.tiles, planes.sums) * 16);
+  return {
+    stages: [
+      {
+        shader: `${name}-tiles`,
+        constants: { ...grid, inputChannelGroups },
+        workgroups: perTile(inputChannelGroups),
+        to: 'tiles',
+      },
+      {
+        shader: 'conv2d-products',
+        constants: { groupWidth, inputChannelGroups, outputBlocks },
+        workgroups: (tiles) => [Math.ceil((Math.ceil(tiles / block) * outputBlocks) / groupWidth), numbers, 1],
+        weights: () => packProducts(params, transform),
+        from: 'tiles',
+        to: 'sums',
+      },
+      {
+        shader: `${name}-pixels`,
+        constants: { ...grid, outputChannelGroups, outputPlanes },
+        workgroups: perTile(outputChannelGroups),
+        weights: () => finishing(params, adds, outputChannelGroups),
+        takesAdded: true,
+        from: 'sums',
+      },
+    ],
+    tiling: { side, strip: Math.max(1, Math.floor(tilesThatFit / block)) * block, planes },
+  };
+}
+
+/** For at most four channels, as a decoder ends: conv2d's own kernel computes eight. */
+export function narrowKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel {
+  if (outputs > 4) return conv;
+  const { outputChannelGroups: _, ...constants } = conv.constants;
+  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 8, 8);
+  return { ...conv, shader: 'conv2d-narrow', constants: { ...constants, ...grid }, workgroups };
+}
+
+const slopes = { none: 1, relu: 0, leaky: 0.1 } as const;
+
+/** As shaders/lib/conv2d-finish.wgsl reads it. */
+function finishing({ activation, bias }: Conv2dParams, adds: boolean, outputChannelGroups: number): Float32Array {
+  const packed = new Float32Array(4 + outputChannelGroups * 4);
+  packed.set([slopes[activation], adds ? 1 : 0]);
+  if (bias) packed.set(bias, 4);
+  return packed;
+}
+
+/** As shaders/conv2d-products.wgsl reads them: the kernels transformed along columns and rows, in 4×4 matrices. */
+function packProducts({ inputs, outputs, weight }: Conv2dParams, transform: Transform): Float32Array {
+  const count = transform.length;
+  const inputChannelGroups = Math.ceil(inputs / 4);
+  const outputBlocks = Math.ceil(outputs / block);
+  const packed = new Float32Array(count * count * outputBlocks * block * inputChannelGroups * 4);
+  const columns = new Float64Array(3);
+  for (let o = 0; o < outputs; o++)
+    for (let i = 0; i < inputs; i++) {
+      const at = (o * inputs + i) * 9;
+      const inBlock = ((o >> 2) & 3) * 16 + (i & 3) * 4 + (o & 3);
+      for (let row = 0; row < count; row++) {
+        const [a, b, c] = transform[row];
+        for (let k = 0; k < 3; k++) columns[k] = a * weight[at + k] + b * weight[at + 3 + k] + c * weight[at + 6 + k];
+        for (let column = 0; column < count; column++) {
+          const [p, q, r] = transform[column];
+          const matrices = ((row * count + column) * outputBlocks + Math.floor(o / block)) * inputChannelGroups;
+          packed[(matrices + (i >> 2)) * 4 * block + inBlock] = p * columns[0] + q * columns[1] + r * columns[2];
+        }
+      }
+    }
+  return packed;
+}
+
+const nineTransform: Transform = [
+  [1, 0, 0],
+  [1, 1, 1],
+  [0, 0, 1],
+];
+
+/** At the points 0, ±3/4, ±3/2 and infinity, as the shaders transform tiles. */
+function winogradTransform(): Transform {
+  const [a, b] = [0.75, 1.5];
+  const point = (p: number, other: number): readonly [number, number, number] => {
+    const scale = 2 * (p * p - other * other);
+    return [1 / (p * p * scale), 1 / (p * scale), 1 / scale];
+  };
+  return [[1 / (a * a * b * b), 0, 0], point(a, b), point(-a, b), point(b, a), point(-b, a), [0, 0, 1]];
+}
