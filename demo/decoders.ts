@@ -103,7 +103,8 @@ type Read = Pick<ImportedDecoder, 'decoder' | 'read'>;
 
 /**
  * A decoder from a file: a state dict (.safetensors) of the TAESD family, A1111's VAEApprox or an MLP, an MLP as JSON of
- * nested arrays, JSON of polynomial coefficients `{ channels, degree, coefficients }`, or a fitted map as JSON. Undefined where the file is none.
+ * nested arrays, JSON of polynomial coefficients `{ channels, degree, coefficients }`, or a fitted map as JSON. Undefined
+ * where the file is none.
  * @throws LatentPreviewError `weights` where it is one that does not work
  */
 export async function readDecoder(name: string, blob: Blob): Promise<ImportedDecoder | undefined> {

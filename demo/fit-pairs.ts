@@ -33,6 +33,7 @@ export function openPairs({ entries }: State, family: LatentFormat): OpenPairs {
     ({ format, sample }) => familyOf(format).base === family.base && sample?.kind !== 'sequence',
   );
   const pairs: OpenPair[] = [];
+  const taken = new Set<string>();
   const bare: string[] = [];
   for (const entry of ours)
     for (const file of entry.files) {
@@ -40,8 +41,9 @@ export function openPairs({ entries }: State, family: LatentFormat): OpenPairs {
       if (!reference) bare.push(file.name);
       else {
         const base = baseName(file.name);
-        const same = pairs.filter((pair) => baseName(pair.file.name) === base).length;
-        const name = same > 0 ? `${base} (${same + 1})` : base;
+        let name = base;
+        for (let count = 2; taken.has(name); count++) name = `${base} (${count})`;
+        taken.add(name);
         const alike = entry.sample !== undefined || commonBase(file.name, reference.name) > 0;
         pairs.push({ name, entry, file, reference, place: placeOf(entry), alike });
       }
