@@ -152,7 +152,7 @@ export function startDecoding(store: Store, previewers: Previewers, pictures: Pi
       store.set({ entries, size, filter, backend, playing: false });
       return;
     }
-    const quick = choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'table');
+    const quick = choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'fitted' || group === 'table');
     if (quick) store.setEntry(entry.id, { decoder: quick.id });
   }
 }

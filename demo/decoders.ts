@@ -1,5 +1,5 @@
-// Which decoders a family of latents has: its published tables, the opt-in ones with their licence, and those that the
-// user dropped onto the page or had downloaded.
+// Which decoders a family of latents has: the map that this project fitted, the published tables, the opt-in ones with their
+// licence, and those that the user dropped onto the page or had downloaded.
 
 import { knownDecoders } from '../src/decoders/known';
 import type { LatentMap } from '../src/decoders/latent-map';
@@ -16,12 +16,13 @@ import {
   polynomial,
   type WeightsJson,
 } from '../src/index';
+import { latentMap, maps } from '../src/maps/index';
 import { type Entry, type ImportedDecoder, newId, type State } from './state';
 
 export interface DecoderChoice {
   readonly id: string;
   readonly label: string;
-  readonly group: 'table' | 'opt-in' | 'downloaded' | 'own';
+  readonly group: 'fitted' | 'table' | 'opt-in' | 'downloaded' | 'own';
   readonly format: LatentFormat;
   /** Undefined: the format's own table. */
   readonly decoder?: Decoder;
@@ -29,6 +30,11 @@ export interface DecoderChoice {
   /** True where another choice has the same table. */
   readonly duplicate: boolean;
 }
+
+/** By format. They are small, and knowing them from the start spares every part of the page a wait. */
+const fittedMaps = new Map(
+  await Promise.all(Object.entries(maps).map(async ([id, load]) => [id, latentMap(await load())] as const)),
+);
 
 /** The families: formats that are not just another table of one. */
 export const families: readonly LatentFormat[] = Object.values(formats).filter(({ id, base }) => id === base);
@@ -56,8 +62,21 @@ export function choicesFor(family: LatentFormat, imported: readonly ImportedDeco
       imported: one,
       duplicate: false,
     }));
+  const fittedMap = fittedMaps.get(family.id);
+  const fitted: readonly DecoderChoice[] = fittedMap
+    ? [
+        {
+          id: family.id,
+          label: `${family.id} · fitted here · MIT`,
+          group: 'fitted',
+          format: family,
+          decoder: fittedMap,
+          duplicate: false,
+        },
+      ]
+    : [];
   const tables = [...Object.values(formats), ...Object.values(copyleftFormats)].filter(
-    ({ base, latentRgbFactors }) => base === family.base && latentRgbFactors,
+    ({ id, base, latentRgbFactors }) => base === family.base && latentRgbFactors && !(fittedMap && id === base),
   );
   const published = tables.map((format) => {
     const { id, base, latentRgbFactors, source } = format;
@@ -69,7 +88,7 @@ export function choicesFor(family: LatentFormat, imported: readonly ImportedDeco
       : `${id} · ${source.licence === 'NONE' ? 'no licence stated' : source.licence}`;
     return { id, label, group: id in formats ? ('table' as const) : ('opt-in' as const), format, duplicate };
   });
-  return [...published, ...own];
+  return [...fitted, ...published, ...own];
 }
 
 /** The decoder that an entry has chosen; undefined where its family has none under a permissive licence. */

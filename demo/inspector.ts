@@ -149,6 +149,7 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
     select,
     [
       { options: none },
+      { label: 'Fitted by this project', options: options('fitted') },
       { label: 'Published tables', options: options('table') },
       { label: 'Opt-in: copyleft or custom terms', options: options('opt-in') },
       { label: 'Downloaded', options: options('downloaded') },
@@ -163,7 +164,8 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
   own.textContent = upscale > 1 ? 'decoder’s' : 'latent';
   own.title = upscale > 1 ? `${upscale}×${upscale} pixels per latent pixel` : 'One pixel per latent pixel';
   const { known: name } = choice?.imported ?? {};
-  const whose = name ? `From ${host}/${known(name).repo}, ${known(name).licence}` : 'Your own decoder';
+  const fitted = choice?.group === 'fitted' ? `Fitted by this project, MIT: ${choice.decoder?.name}` : undefined;
+  const whose = fitted ?? (name ? `From ${host}/${known(name).repo}, ${known(name).licence}` : 'Your own decoder');
   const text = choice?.decoder
     ? `${whose}${upscale > 1 ? `: ${upscale}×${upscale} pixels from each latent pixel` : ''}.`
     : source

@@ -24,14 +24,14 @@ export interface Rung {
 }
 
 export function createRung(choice: DecoderChoice, key: string, onClick: () => void): Rung {
-  const { id, group, format, imported, decoder } = choice;
+  const { id, group, imported, decoder } = choice;
   const canvas = smallCanvas();
   const figures = make('span', { className: 'figures', textContent: 'waiting' });
   const name = make('span', { className: 'rung-name' }, ...breakable(imported?.file ?? id));
   const kind = imported && decoder ? decoder.name.slice(imported.file.length + 3) : licenceOf(choice);
   const detail = make('span', { className: 'rung-detail', textContent: kind });
   const button = make('button', { type: 'button', className: 'rung' }, canvas, name, detail, figures);
-  button.title = imported ? choice.label : `${id}, ${format.source.licence}`;
+  button.title = imported ? choice.label : `${decoder?.name ?? id}, ${licenceOf(choice)}`;
   if (group === 'opt-in') detail.classList.add('opt-in');
   button.addEventListener('click', onClick);
   const element = make('li', {}, button);
@@ -94,8 +94,10 @@ export function referenceRung({ name, image }: Reference): HTMLElement {
 const breakable = (name: string): readonly Node[] =>
   name.split(/(?<=[_.\-/])/).flatMap((part) => [document.createTextNode(part), make('wbr')]);
 
-const licenceOf = ({ format: { source } }: DecoderChoice): string =>
-  source.licence === 'NONE' ? 'no licence stated' : source.licence;
+function licenceOf({ group, format: { source } }: DecoderChoice): string {
+  if (group === 'fitted') return 'fitted here, MIT';
+  return source.licence === 'NONE' ? 'no licence stated' : source.licence;
+}
 
 const figure = (className: string, label: string, value: string): HTMLElement =>
   make(

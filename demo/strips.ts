@@ -124,7 +124,9 @@ function createTile(title: string, detail: string, tooltip: string): Tile {
 async function drawThumbnail(canvas: HTMLCanvasElement, state: State, entry: Entry): Promise<void> {
   const chosen = choiceOf(state, entry);
   const choice =
-    chosen && isLong(chosen) ? choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'table') : chosen;
+    chosen && isLong(chosen)
+      ? choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'fitted' || group === 'table')
+      : chosen;
   if (!choice) return;
   const view = viewOf(entry, choice.format);
   if (!view) return;

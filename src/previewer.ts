@@ -7,19 +7,23 @@ import { type Decoder, outputScale } from './decoders/decoder';
 import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
-import { resolveFormat } from './formats/index';
+import { formats, resolveFormat } from './formats/index';
 import type { GpuDecoder, Job } from './gpu/decode';
 import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
 import type { Precision } from './gpu/precision';
 import type { OutputSize } from './gpu/resizer';
 import type { Latents } from './latents';
+import { maps } from './maps/maps';
 import type { Filter } from './ops/resize';
 import { type LatentView, type Selection, selectFrame, selectFrames, viewLatents } from './view';
 
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
   readonly format: string | LatentFormat;
-  /** Default: the format's published map to RGB. */
+  /**
+   * Default: the best that needs no download. For an id whose map this project fitted (`sd15`, `sdxl`, `sd3`, `flux`,
+   * `flux2`) that map; for every other id and for objects of your own `linear(format)`, the published table.
+   */
   readonly decoder?: Decoder;
   /** Your own device; it is never destroyed here. Given, `auto` always uses it. */
   readonly device?: GPUDevice;
@@ -101,7 +105,7 @@ export async function createPreviewer({
   precision = 'auto',
 }: PreviewerOptions): Promise<Previewer> {
   const resolved = resolveFormat(format);
-  const chosen = decoder ?? linear(resolved);
+  const chosen = decoder ?? (await bestDecoder(resolved));
   if (chosen.channels !== resolved.channels)
     throw new LatentPreviewError(
       'format',
@@ -126,6 +130,15 @@ export async function createPreviewer({
   const jobsOf: OnGpu['jobsOf'] = (...what) =>
     frameJobs({ gpu, device: acquired.device, format: resolved, decoder: chosen }, ...what);
   return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu, jobsOf });
+}
+
+/** What is used where no decoder is given. */
+async function bestDecoder(format: LatentFormat): Promise<Decoder> {
+  // A copy of one of the package's formats may hold its owner's table.
+  const load = formats[format.id] === format ? maps[format.id] : undefined;
+  if (!load) return linear(format);
+  const [{ latentMap }, map] = await Promise.all([import('./decoders/latent-map'), load()]);
+  return latentMap(map);
 }
 
 /** Undefined where `auto` does better on the CPU. */

@@ -248,7 +248,7 @@ describeGpu('on the GPU', () => {
           'shader',
         );
         // And goes on.
-        expect((await previewer.toImageData(sdxl(4, 4))).width).toBe(4);
+        expect((await previewer.toImageData(sdxl(4, 4))).width).toBe(4 * previewer.decoder.upscale);
         previewer.destroy();
       }),
     ));
@@ -408,7 +408,8 @@ describe('without a GPU', () => {
       withGpu(gpu, async () => {
         const previewer = await createPreviewer({ format: 'sdxl' });
         expect(previewer.backend).toBe('cpu');
-        expect((await previewer.toImageData(sdxl(2, 3))).data).toHaveLength(24);
+        const { upscale } = previewer.decoder;
+        expect((await previewer.toImageData(sdxl(2, 3))).data).toHaveLength(24 * upscale ** 2);
         expect(await codeOf(() => createPreviewer({ format: 'sdxl', backend: 'webgpu' }))).toBe('gpu-unavailable');
       }));
 

@@ -54,7 +54,7 @@ describeGpu('compiler messages', () => {
       );
       // The broken module is a GPU error of its own, provoked here.
       device.pushErrorScope('validation');
-      const error = await createPreviewer({ format: 'sd15', device }).catch((error: unknown) => error);
+      const error = await createPreviewer({ format: 'sd15/sdcpp', device }).catch((error: unknown) => error);
       expect(await device.popErrorScope()).not.toBeNull();
       spy.mockRestore();
       expect(error).toBeInstanceOf(LatentPreviewError);

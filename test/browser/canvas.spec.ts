@@ -56,7 +56,7 @@ for (const backend of ['webgpu', 'cpu'] as const) {
       plain.getContext('2d');
       const latents = latentsFromArray(noise(4 * 6, 6), { shape: [1, 4, 2, 3] });
       await previewer.toCanvas(latents, plain);
-      same('2D canvas', pixelsOf(plain, 3, 2), (await previewer.toImageData(latents)).data);
+      same('2D canvas', pixelsOf(plain, plain.width, plain.height), (await previewer.toImageData(latents)).data);
       previewer.destroy();
       return problems;
     }, backend);
@@ -66,11 +66,11 @@ for (const backend of ['webgpu', 'cpu'] as const) {
   test(`what is seen on the screen is the picture: ${backend}`, async ({ suite: page }) => {
     const expected = await page.evaluate(async (backend) => {
       const { createPreviewer, latentsFromArray, noise } = (await import('/browser-suite.js' as string)) as Suite;
-      const previewer = await createPreviewer({ format: 'sd15', backend });
+      const previewer = await createPreviewer({ format: 'sd15/sdcpp', backend });
       const canvas = document.body.appendChild(document.createElement('canvas'));
       const latents = latentsFromArray(noise(4 * 40 * 60, 3), { shape: [1, 4, 40, 60] });
       await previewer.toCanvas(latents, canvas);
-      const cpu = await createPreviewer({ format: 'sd15', backend: 'cpu' });
+      const cpu = await createPreviewer({ format: 'sd15/sdcpp', backend: 'cpu' });
       return [...(await cpu.toImageData(latents)).data];
     }, backend);
     const shot = decode(await page.locator('canvas').screenshot({ path: `artifacts/canvas-${backend}.png` }));
@@ -89,7 +89,7 @@ test('two previewers take turns on one canvas', async ({ suite: page }) => {
     const canvas = document.createElement('canvas');
     const latents = latentsFromArray(noise(4 * 20, 3), { shape: [1, 4, 4, 5] });
     const previewers = await Promise.all(
-      ['sd15', 'sdxl', 'sd15'].map((format) => createPreviewer({ format, backend: 'webgpu' })),
+      ['sd15/sdcpp', 'sdxl/invokeai', 'sd15/sdcpp'].map((format) => createPreviewer({ format, backend: 'webgpu' })),
     );
     const seen: string[] = [];
     for (const previewer of previewers) {
@@ -110,7 +110,7 @@ test('decodes in a worker, onto a transferred canvas', async ({ suite: page }) =
     const source = `
       onmessage = async ({ data: { canvas, values, url } }) => {
         const { createPreviewer, latentsFromArray } = await import(url);
-        const previewer = await createPreviewer({ format: 'sdxl', backend: 'webgpu' });
+        const previewer = await createPreviewer({ format: 'sdxl/invokeai', backend: 'webgpu' });
         const latents = latentsFromArray(values, { shape: [1, 4, 6, 7] });
         await previewer.toCanvas(latents, canvas);
         postMessage((await previewer.toImageData(latents)).data);
@@ -123,7 +123,7 @@ test('decodes in a worker, onto a transferred canvas', async ({ suite: page }) =
       worker.onerror = ({ message }) => reject(new Error(message));
     });
     worker.postMessage({ canvas, values, url: new URL('/browser-suite.js', location.href).href }, [canvas]);
-    const cpu = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+    const cpu = await createPreviewer({ format: 'sdxl/invokeai', backend: 'cpu' });
     const expected = await cpu.toImageData(latentsFromArray(values, { shape: [1, 4, 6, 7] }));
     return { actual: [...(await answer)], expected: [...expected.data] };
   });
@@ -134,7 +134,7 @@ test('decodes in a worker, onto a transferred canvas', async ({ suite: page }) =
 test('a crashed GPU process is a gpu-lost error, not a hang', async ({ suite: page, browser }) => {
   const made = await page.evaluate(async () => {
     const { createPreviewer, latentsFromArray } = (await import('/browser-suite.js' as string)) as Suite;
-    const previewer = await createPreviewer({ format: 'sdxl', backend: 'webgpu' });
+    const previewer = await createPreviewer({ format: 'sdxl/invokeai', backend: 'webgpu' });
     const latents = latentsFromArray(new Float32Array(64), { shape: [1, 4, 4, 4] });
     Object.assign(window, { decode: () => previewer.toImageData(latents) });
     return (await previewer.toImageData(latents)).width;

@@ -49,14 +49,15 @@ test('links open a sample and a backend; both backends draw the same picture', a
   await openDemo(page, { query: '?sample=sdxl-coffee&backend=webgpu' });
   await expect(page.locator('#entry-title')).toHaveText('Coffee, SDXL');
   await expect(page.locator('#timing')).toContainText('WebGPU');
-  await page.getByRole('radio', { name: 'latent' }).check();
+  await page.locator('input[name=size][value=latent]').check({ force: true });
   await shown(page);
   const onGpu = await pixels(page);
   await page.locator('#backend').selectOption('cpu');
   await shown(page);
   await expect(page.locator('#timing')).toContainText('CPU');
   const onCpu = await pixels(page);
-  expect([onCpu.width, onCpu.height]).toEqual([54, 36]);
+  // The fitted map's own size.
+  expect([onCpu.width, onCpu.height]).toEqual([108, 72]);
   const worst = onCpu.data.reduce(
     (most, value, index) => Math.max(most, Math.abs(value - (onGpu.data[index] ?? -9))),
     0,
@@ -71,7 +72,7 @@ test('the page goes on after the GPU was lost', async ({ playwright, baseURL }, 
   try {
     const page = await browser.newPage({ baseURL: baseURL ?? '' });
     await openDemo(page, { query: '?backend=webgpu&sample=sdxl-coffee' });
-    await page.getByRole('radio', { name: 'latent' }).check();
+    await page.locator('input[name=size][value=latent]').check({ force: true });
     await shown(page);
     const before = await pixels(page);
     await (await browser.newBrowserCDPSession()).send('Browser.crashGpuProcess');
@@ -199,6 +200,19 @@ test('saving all steps can be cancelled', async ({ page }) => {
   await expect(page.locator('#status')).toHaveText('saving was cancelled');
   await expect(page.locator('#saving')).toBeHidden();
   await expect(page.locator('#save-zip')).toBeEnabled();
+});
+
+test('a fitted map is taken unasked, and the published tables stay to be chosen', async ({ page }) => {
+  await openDemo(page, { query: '?sample=sdxl-coffee' });
+  await expect(page.locator('#decoder')).toHaveValue('sdxl');
+  await expect(page.locator('#decoder optgroup').first()).toHaveAttribute('label', 'Fitted by this project');
+  await expect(page.locator('#source')).toContainText('Fitted by this project, MIT: sdxl ');
+  await expect(page.locator('#snippet')).toContainText("createPreviewer({ format: 'sdxl' })");
+  const fitted = Number.parseFloat(await page.locator('#psnr').innerText());
+  await page.locator('#decoder').selectOption('sdxl/invokeai');
+  await shown(page);
+  await expect(page.locator('#snippet')).toContainText("createPreviewer({ format: 'sdxl/invokeai' })");
+  await expect.poll(async () => Number.parseFloat(await page.locator('#psnr').innerText())).toBeLessThan(fitted - 1);
 });
 
 test('the decoders of a family can be ranked and chosen', async ({ page }) => {

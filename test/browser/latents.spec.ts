@@ -4,7 +4,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { decode } from 'fast-png';
-import { createPreviewer, loadLatents } from '../../src/index';
+import { latentMap } from '../../src/decoders/latent-map';
+import { createPreviewer, linear, loadLatents } from '../../src/index';
 import { differingPictures } from '../tolerances';
 import { give, openDemo, type Pixels, pixels, shown } from './page';
 
@@ -13,9 +14,13 @@ const present = existsSync(shared);
 if (!present) console.log('skipped: real latents on the page – ../shared is not there');
 const bytes = (path: string): Buffer => readFileSync(new URL(path, shared));
 
-/** The CPU's picture of a file at latent size. */
+const weights = new URL('../../weights/', import.meta.url);
+
+/** The CPU's picture of a file at the decoder's own size: of the fitted map where there is one, else of the table. */
 async function reference(name: string, format: string, options = {}): Promise<Pixels> {
-  const previewer = await createPreviewer({ format, backend: 'cpu' });
+  const file = new URL(`${format}.json`, weights);
+  const decoder = existsSync(file) ? latentMap(JSON.parse(readFileSync(file, 'utf8'))) : linear(format);
+  const previewer = await createPreviewer({ format, decoder, backend: 'cpu' });
   const { width, height, data } = await previewer.toImageData(await loadLatents(bytes(`latents/${name}`)), options);
   return { width, height, data: [...data] };
 }

@@ -53,14 +53,29 @@ test('02 live steps over a socket', async ({ suite: page }) => {
       const canvas = document.querySelector('canvas')!;
       return canvas.width === 1024 ? canvas.getContext('2d')!.getImageData(512, 512, 1, 1).data.join() : 'nothing yet';
     });
+  // What the same latents, every number `value`, are at that place by the CPU.
+  const expected = (value: number): Promise<string> =>
+    page.evaluate(async (value) => {
+      const { createPreviewer, latentsFromArray } = (await import('/browser-suite.js' as string)) as Suite;
+      const cpu = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+      const latents = latentsFromArray(new Float32Array(4 * 16 * 16).fill(value), { shape: [1, 4, 16, 16] });
+      const { data } = await cpu.toImageData(latents, { size: 'image', resample: 'bicubic' });
+      return data.slice((64 * 128 + 64) * 4, (64 * 128 + 65) * 4).join();
+    }, value);
+  const [ones, zeros] = [await expected(1), await expected(0)];
+  expect(ones).not.toBe(zeros);
+  // The GPU may round a byte the other way.
+  const stepsFrom = async (wanted: string): Promise<number> => {
+    const seen = (await shown()).split(',').map(Number);
+    return Math.max(...wanted.split(',').map((value, k) => Math.abs(Number(value) - (seen[k] ?? Number.NaN))));
+  };
   // One after the other, as denoising steps are: what Playwright sends at once may arrive in either order.
   const step = (half: number): void => sockets[0]!.send(Buffer.from(new Uint16Array(4 * 128 * 128).fill(half).buffer));
   const one = 0x3c00;
   step(one);
-  await expect.poll(shown, { timeout: 20_000 }).toBe('95,223,137,255');
-  // Latents of all zeros are the map's own grey.
+  await expect.poll(() => stepsFrom(ones), { timeout: 20_000 }).toBeLessThanOrEqual(1);
   step(0);
-  await expect.poll(shown, { timeout: 20_000 }).toBe('128,128,128,255');
+  await expect.poll(() => stepsFrom(zeros), { timeout: 20_000 }).toBeLessThanOrEqual(1);
 });
 
 test('03 in the caller’s encoder', async ({ suite: page }) => {
@@ -71,14 +86,14 @@ test('03 in the caller’s encoder', async ({ suite: page }) => {
     const buffer = device.createBuffer({ size: 16 * 128 * 128 * 2, usage: GPUBufferUsage.STORAGE });
     const encoder = device.createCommandEncoder();
     const texture = drawLatents(previewer, encoder, buffer);
-    const out = device.createBuffer({ size: 512 * 128, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-    encoder.copyTextureToBuffer({ texture }, { buffer: out, bytesPerRow: 512 }, [128, 128]);
+    const out = device.createBuffer({ size: 1024 * 256, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    encoder.copyTextureToBuffer({ texture }, { buffer: out, bytesPerRow: 1024 }, [256, 256]);
     device.queue.submit([encoder.finish()]);
     await out.mapAsync(GPUMapMode.READ);
     const pixel = [...new Uint8Array(out.getMappedRange().slice(0, 4))];
     return { width: texture.width, height: texture.height, format: texture.format, pixel };
   });
-  expect(texture).toMatchObject({ width: 128, height: 128, format: 'rgba8unorm' });
+  expect(texture).toMatchObject({ width: 256, height: 256, format: 'rgba8unorm' });
   expect(texture.pixel[3]).toBe(255);
 });
 
@@ -101,8 +116,8 @@ test('05 the error against a reference', async ({ suite: page }) => {
     return measure('/sdxl.safetensors', context.getImageData(0, 0, bitmap.width, bitmap.height));
   });
   const psnr = Number(said.match(/^PSNR ([\d.]+) dB, SSIM 0\.\d+, ΔE [\d.]+$/)?.[1]);
-  // Per-pixel maps of SDXL reach about 20 dB; another picture or a wrong size would be below 15.
-  expect(psnr).toBeGreaterThan(17);
+  // The fitted map of SDXL reaches about 21 dB; a published table 18, another picture or a wrong size below 15.
+  expect(psnr).toBeGreaterThan(19);
   expect(psnr).toBeLessThan(30);
 });
 
