@@ -50,6 +50,8 @@ const demo: UserConfig = {
   base: './',
   resolve: { alias },
   plugins: [wgsl()],
+  // Workers load parts of the library when they need them, as the page does.
+  worker: { format: 'es', plugins: () => [wgsl()] },
   // The page imports the library's sources, which lie outside of its root.
   server: { fs: { allow: [root] } },
   build: { target: 'es2022', outDir: join(root, 'demo-dist'), emptyOutDir: true, license: { fileName: 'licences.md' } },

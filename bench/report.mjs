@@ -52,7 +52,7 @@ function taskTable(task, size, rows, { peak, loads }) {
     'first ms',
     'steady ms: median (min..max)',
     '× ours on the CPU',
-    ...(conv ? ['eff-GFLOP/s', "of adapter's FMA peak"] : []),
+    ...(conv ? ['eff-GFLOP/s', "of adapter's FMA peak", 'executed of nominal FLOPs'] : []),
     'max error',
     'dispatches',
     ...(conv ? ['memory MiB'] : []),
@@ -68,7 +68,13 @@ function taskTable(task, size, rows, { peak, loads }) {
       number(row.first),
       steady(row.steady),
       yardstick ? number(time / median(yardstick.steady)) : '–',
-      ...(conv ? [number(rate), row.dispatches && peak ? `${number((100 * rate) / peak.gflops)} %` : '–'] : []),
+      ...(conv
+        ? [
+            number(rate),
+            row.dispatches && peak ? `${number((100 * rate) / peak.gflops)} %` : '–',
+            `${Math.round((100 * row.executed) / row.flops)} %`,
+          ]
+        : []),
       error(row),
       row.dispatches || '–',
       ...(conv ? [mebibytes(row.memory)] : []),
@@ -196,7 +202,9 @@ const notes = `## How to read this
   there. "first" is the first decode at that size.
 - Fast decodes are averaged over at least 20 ms per entry. What takes more than 10 s decodes twice: first and steady; what
   would take more than 75 s is not run.
-- eff-GFLOP/s counts the operations of direct convolutions, so clever algorithms may exceed what they execute.
+- eff-GFLOP/s counts the operations of direct convolutions, the nominal ones, so clever algorithms may exceed what they
+  execute; the share that their products are of the nominal ones is a column, their transforms are not counted.
+- "kernels for GPUs" are those that real GPUs run; software adapters run others by default.
 - Errors are against onnxruntime-web (WASM, 1 thread, a session of its own) for TAESD and a loop in doubles for the map: a
   number is the largest difference of floats in 0..1, "steps" that of bytes.
 - Memory in the tables of one page is what a contender asked for: its WebAssembly memories and, at most at a time since it

@@ -2,6 +2,7 @@
 // licence, and those that the user dropped onto the page or had downloaded.
 
 import { knownDecoders } from '../src/decoders/known';
+import type { LatentMap } from '../src/decoders/latent-map';
 import { weightsKind } from '../src/decoders/weights-kind';
 import { copyleftFormats } from '../src/formats/copyleft/index';
 import {
@@ -43,12 +44,14 @@ export const familyOf = (id: string): LatentFormat => formats[id] ?? (families[0
 /** The family's name without what follows in brackets. */
 export const shortName = ({ name }: LatentFormat): string => name.replace(/ \(.*\)$/, '');
 
+/** Fitted maps are for one family, other decoders for whatever has their channels. */
+export const takes = ({ format, channels }: Decoder, family: LatentFormat): boolean =>
+  format === undefined ? channels === family.channels : format === family.base;
+
 export function choicesFor(family: LatentFormat, imported: readonly ImportedDecoder[]): readonly DecoderChoice[] {
   const own = imported
     .filter(({ decoder, known }) =>
-      known
-        ? (knownDecoders[known].formats as readonly string[]).includes(family.id)
-        : decoder.channels === family.channels,
+      known ? (knownDecoders[known].formats as readonly string[]).includes(family.id) : takes(decoder, family),
     )
     .map((one) => ({
       id: one.id,
@@ -104,17 +107,39 @@ export function rungOf(choice: DecoderChoice): number {
   return decoder.layers.some(({ name }) => name === 'mlp') ? 2 : 1;
 }
 
+/**
+ * A decoder of one's own, `name` before its own name.
+ * @param name of its file, which says which one it is: another of the same name takes its place
+ */
+export const importDecoder = (name: string, { decoder, read }: Read): ImportedDecoder => ({
+  id: newId('decoder'),
+  file: name,
+  decoder: { ...decoder, name: `${name} · ${decoder.name}` },
+  read,
+});
+
 type Read = Pick<ImportedDecoder, 'decoder' | 'read'>;
 
 /**
  * A decoder from a file: a state dict (.safetensors) of the TAESD family, A1111's VAEApprox or an MLP, an MLP as JSON of
- * nested arrays, or JSON of polynomial coefficients `{ channels, degree, coefficients }`. Undefined where the file is none.
+ * nested arrays, JSON of polynomial coefficients `{ channels, degree, coefficients }`, or a fitted map as JSON. Undefined
+ * where the file is none.
  * @throws LatentPreviewError `weights` where it is one that does not work
  */
 export async function readDecoder(name: string, blob: Blob): Promise<ImportedDecoder | undefined> {
   const found = (await fromStateDict(blob)) ?? (await fromJson(blob));
-  const decoder = found && { ...found.decoder, name: `${name} · ${found.decoder.name}` };
-  return decoder && { id: newId('decoder'), file: name, decoder, read: found.read };
+  return found && importDecoder(name, found);
+}
+
+/**
+ * A fitted map in a safetensors file, told by the metadata; undefined where the file is none.
+ * @throws LatentPreviewError `weights` where it is not a whole one
+ */
+export async function readMap(name: string, blob: Blob): Promise<ImportedDecoder | undefined> {
+  if (!/"__metadata__":\s*\{"latent_map":/.test(await blob.slice(8, 200).text())) return undefined;
+  const { latentMap, readLatentMap } = await import('../src/fit/index');
+  const map = await readLatentMap(new Uint8Array(await blob.arrayBuffer()));
+  return importDecoder(name, { decoder: latentMap(map), read: 'latentMap' });
 }
 
 async function fromStateDict(blob: Blob): Promise<Read | undefined> {
@@ -129,13 +154,17 @@ async function fromStateDict(blob: Blob): Promise<Read | undefined> {
 }
 
 async function fromJson(blob: Blob): Promise<Read | undefined> {
-  // Coefficients are small; a large file that begins with a brace is something else.
-  if (blob.size > 4e6 || !/^\s*\{/.test(await blob.slice(0, 64).text())) return undefined;
+  // The largest map that is fitted has 11 MB; a larger file that begins with a brace is something else.
+  if (blob.size > 16e6 || !/^\s*\{/.test(await blob.slice(0, 64).text())) return undefined;
   const value: unknown = await blob
     .text()
     .then(JSON.parse)
     .catch(() => undefined);
   if (typeof value !== 'object' || value === null) return undefined;
+  if ('coefficients' in value && 'version' in value) {
+    const { latentMap } = await import('../src/decoders/latent-map');
+    return { decoder: latentMap(value as LatentMap), read: 'latentMap' };
+  }
   if ('coefficients' in value) return { decoder: polynomial(value as PolynomialOptions), read: 'polynomial' };
   if (!Object.keys(value).some((key) => key.endsWith('.weight'))) return undefined;
   return { decoder: mlp(value as WeightsJson), read: 'mlp' };

@@ -2,7 +2,8 @@
 
 import { byId } from './dom';
 
-export function connectDrop(open: (files: readonly File[]) => void): { pick(): void } {
+/** @param open told where on the page they were dropped, if they were */
+export function connectDrop(open: (files: readonly File[], onto?: EventTarget | null) => void): { pick(): void } {
   const pick = byId('pick', HTMLInputElement);
   const root = document.documentElement;
   // Every element that is crossed reports its own enter and leave.
@@ -20,10 +21,10 @@ export function connectDrop(open: (files: readonly File[]) => void): { pick(): v
   });
   addEventListener('drop', (event) => {
     over(-inside);
-    const { dataTransfer } = event;
+    const { dataTransfer, target } = event;
     if (!dataTransfer || !carriesFiles(event)) return;
     event.preventDefault();
-    void readTransfer(dataTransfer).then(open);
+    void readTransfer(dataTransfer).then((files) => open(files, target));
   });
   addEventListener('paste', ({ clipboardData }) => {
     if (clipboardData && clipboardData.files.length > 0) open([...clipboardData.files]);

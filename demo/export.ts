@@ -93,7 +93,8 @@ export function createExports(store: Store, pictures: Pictures): Exports {
 const baseName = ({ files, decoder }: Entry): string =>
   `${stem(files[0]?.name ?? 'latents')}.${decoder}`.replace(/[^\w.-]+/g, '-');
 
-function save(blob: Blob, name: string): void {
+/** As a download. */
+export function save(blob: Blob, name: string): void {
   const link = make('a', { href: URL.createObjectURL(blob), download: name });
   link.click();
   // The download has its own hold of the bytes by then.

@@ -2,7 +2,7 @@
 // Kinds are told by content: the library reads latents by their magic bytes, the browser decodes pictures.
 
 import { type DType, guessFormats, LatentPreviewError, listTensors, loadLatents, type Shape } from '../src/index';
-import { readDecoder } from './decoders';
+import { readDecoder, readMap } from './decoders';
 import { errorText } from './dom';
 import { type ImportedDecoder, type LatentFile, newId, type Problem, type Reference } from './state';
 
@@ -29,6 +29,13 @@ export async function readFiles(files: readonly File[]): Promise<Opened> {
 }
 
 async function readFile(name: string, blob: Blob): Promise<LatentFile | Reference | ImportedDecoder | Problem> {
+  try {
+    // A map's numbers would pass for latents.
+    const map = await readMap(name, blob);
+    if (map) return map;
+  } catch (error) {
+    return problem(name, blob, error);
+  }
   try {
     return await readLatents(name, blob);
   } catch (error) {

@@ -38,13 +38,19 @@ export function commonBase(latents: string, image: string): number {
 /**
  * For each name of latents the index of its image: the one with the longest common base, else what is left in order.
  * An image may serve several latents by name, but one alone by order.
+ * @param byName nothing goes by order, unless there is one of each and no doubt
  */
-export function matchReferences(latents: readonly string[], images: readonly string[]): (number | undefined)[] {
+export function matchReferences(
+  latents: readonly string[],
+  images: readonly string[],
+  byName = false,
+): (number | undefined)[] {
   const found = latents.map((name) => {
     const bases = images.map((image) => commonBase(name, image));
     const best = Math.max(0, ...bases);
     return best > 0 ? bases.indexOf(best) : undefined;
   });
   const left = images.map((_, index) => index).filter((index) => !found.includes(index));
+  if (byName && (latents.length > 1 || images.length > 1)) return found;
   return found.map((index) => index ?? left.shift());
 }

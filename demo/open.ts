@@ -1,25 +1,34 @@
 // What happens to files that arrive: read, grouped into sequences, matched with references, shown. Whatever cannot be
 // opened becomes a card; nothing that was dropped is lost.
 
-import { familyOf } from './decoders';
+import { familyOf, takes } from './decoders';
 import { announce } from './dom';
 import { createEntry, fileOf, fits } from './entry';
 import { type Opened, problem, readFiles } from './files';
 import { commonBase, groupSequences, matchReferences } from './match';
 import type { Entry, ImportedDecoder, LatentFile, Problem, Reference, State, Store } from './state';
 
-export async function openFiles(store: Store, files: readonly File[]): Promise<void> {
+interface OpenOptions {
+  /** A picture goes to latents whose name it shares alone, and waits for them; not to what happens to be on show. */
+  readonly byName?: boolean;
+}
+
+export async function openFiles(store: Store, files: readonly File[], options: OpenOptions = {}): Promise<void> {
   if (files.length === 0) return;
   store.set({ busy: store.state.busy + 1 });
   try {
-    take(store, await readFiles(files));
+    take(store, await readFiles(files), options);
   } finally {
     store.set({ busy: store.state.busy - 1 });
   }
 }
 
 /** Files that have been read, at once or from a card that could be helped. */
-export function take(store: Store, { latents, references, decoders, problems }: Opened): void {
+export function take(
+  store: Store,
+  { latents, references, decoders, problems }: Opened,
+  { byName = false }: OpenOptions = {},
+): void {
   const { state } = store;
   // A file that is dropped again takes the place of what it was.
   const older = state.decoders.filter(({ decoder }) => decoders.some((one) => one.decoder.name === decoder.name));
@@ -31,6 +40,7 @@ export function take(store: Store, { latents, references, decoders, problems }: 
   const matches = matchReferences(
     latents.map(({ name }) => name),
     images.map(({ name }) => name),
+    byName,
   );
   const withReferences = latents.map((file, index): LatentFile => {
     const reference = images[matches[index] ?? -1];
@@ -40,7 +50,7 @@ export function take(store: Store, { latents, references, decoders, problems }: 
     useDecoder(createEntry(group, imported), arrived),
   );
   const left = images.filter((_, index) => !matches.includes(index));
-  const { entries, waiting } = giveToOpen(state, left);
+  const { entries, waiting } = giveToOpen(state, left, byName);
   const replaced = entries.map((entry) => replaceDecoder(entry, older, decoders));
   const [first] = opened;
   const chosen = first
@@ -68,7 +78,11 @@ export function take(store: Store, { latents, references, decoders, problems }: 
 export const shapeKey = ({ latents: { tensor } }: LatentFile): string => `${tensor.dtype} ${tensor.shape.join('×')}`;
 
 /** Images without new latents go to the user's open ones: by name, else in order to those without, else to the shown one. */
-function giveToOpen(state: State, images: readonly Reference[]): { entries: readonly Entry[]; waiting: Reference[] } {
+function giveToOpen(
+  state: State,
+  images: readonly Reference[],
+  byName: boolean,
+): { entries: readonly Entry[]; waiting: Reference[] } {
   let entries = state.entries;
   const own = (): Entry[] => entries.filter(({ sample }) => !sample);
   const give = (id: string, fileName: string | undefined, reference: Reference): void => {
@@ -91,6 +105,7 @@ function giveToOpen(state: State, images: readonly Reference[]): { entries: read
     const bare = own().find((entry) => entry.files.every((file) => !file.reference));
     const shown = own().find(({ id }) => id === state.current);
     if (named.length > 0) for (const { id, name } of named) give(id, name, reference);
+    else if (byName) waiting.push(reference);
     else if (bare) give(bare.id, undefined, reference);
     else if (shown) give(shown.id, undefined, reference);
     else waiting.push(reference);
@@ -103,7 +118,7 @@ function useDecoder(entry: Entry, decoders: readonly ImportedDecoder[]): Entry {
   const most = Math.max(...decoders.filter((one) => fitsEntry(one, entry)).map(weight));
   const best = [...decoders].reverse().find((one) => fitsEntry(one, entry) && weight(one) === most);
   if (!best) return entry;
-  if (familyOf(entry.format).channels === best.decoder.channels) return { ...entry, decoder: best.id };
+  if (takes(best.decoder, familyOf(entry.format))) return { ...entry, decoder: best.id };
   const guess = guessWith(entry, best);
   const read = guess && { format: guess.format.id, domain: guess.domain, layout: undefined, grid: undefined };
   return { ...entry, ...read, decoder: best.id };
@@ -112,11 +127,15 @@ function useDecoder(entry: Entry, decoders: readonly ImportedDecoder[]): Entry {
 const weight = ({ decoder }: ImportedDecoder): number => decoder.layers.reduce((work, layer) => work + layer.work, 0);
 
 const fitsEntry = (one: ImportedDecoder, entry: Entry): boolean =>
-  familyOf(entry.format).channels === one.decoder.channels || guessWith(entry, one) !== undefined;
+  takes(one.decoder, familyOf(entry.format)) || guessWith(entry, one) !== undefined;
 
+/** Not for maps: a map for another family says nothing about these latents. */
 const guessWith = (entry: Entry, { decoder }: ImportedDecoder): Entry['guesses'][number] | undefined =>
   entry.guesses.find(
-    ({ format }) => format.channels === decoder.channels && fits(fileOf(entry).latents.tensor.shape, format),
+    ({ format }) =>
+      decoder.format === undefined &&
+      format.channels === decoder.channels &&
+      fits(fileOf(entry).latents.tensor.shape, format),
   );
 
 function replaceDecoder(entry: Entry, older: readonly ImportedDecoder[], newer: readonly ImportedDecoder[]): Entry {
@@ -127,9 +146,11 @@ function replaceDecoder(entry: Entry, older: readonly ImportedDecoder[], newer: 
 
 function misfit({ id, file, decoder }: ImportedDecoder, { format }: Entry): Problem {
   const { channels } = familyOf(format);
-  const text =
-    `${decoder.name.slice(file.length + 3)} takes ${decoder.channels} channels; this latent has ${channels}. ` +
-    `It waits for latents of ${decoder.channels} channels, and is offered as their decoder.`;
+  const text = decoder.format
+    ? `${decoder.name.slice(file.length + 3)} is a map for '${decoder.format}'; this latent is read as '${format}'. ` +
+      'If it is one of those, say so under Format; else the map waits for latents that are.'
+    : `${decoder.name.slice(file.length + 3)} takes ${decoder.channels} channels; this latent has ${channels}. ` +
+      `It waits for latents of ${decoder.channels} channels, and is offered as their decoder.`;
   return { ...problem(file, new Blob(), new Error(text)), help: 'none', decoder: id };
 }
 

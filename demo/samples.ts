@@ -45,6 +45,21 @@ async function withReference(sample: Sample): Promise<Entry> {
   return { ...entry, files: entry.files.map((file) => ({ ...file, reference })) };
 }
 
+/** Opens samples beside what is on show. */
+export async function addSamples(store: Store, samples: readonly Sample[]): Promise<void> {
+  store.set({ busy: store.state.busy + 1 });
+  try {
+    const read = await Promise.all(samples.map(withReference));
+    const { entries } = store.state;
+    store.set({ entries: [...entries, ...read.filter(({ id }) => !entries.some((one) => one.id === id))] });
+    announce(`opened ${samples.map(({ title }) => title).join('; ')}`);
+  } catch (error) {
+    store.set({ problems: [...store.state.problems, problem('samples', new Blob(), error)] });
+  } finally {
+    store.set({ busy: store.state.busy - 1 });
+  }
+}
+
 /** Shows a sample; the last one asked for wins. */
 export async function openSample(store: Store, sample: Sample): Promise<void> {
   wanted = sample.id;

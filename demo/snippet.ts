@@ -28,10 +28,11 @@ export function snippetFor(state: State, entry: Entry): string {
   const own = choice?.imported !== undefined;
   const dropped = choice?.imported;
   const weights = dropped?.read === 'decoderFromWeights';
+  const map = dropped?.read === 'latentMap';
   const names = [
     'createPreviewer',
     'loadLatents',
-    ...(dropped ? [dropped.read] : []),
+    ...(dropped && !map ? [dropped.read] : []),
     ...(weights ? ['loadWeights'] : []),
   ];
   const load = [
@@ -55,6 +56,9 @@ export function snippetFor(state: State, entry: Entry): string {
     ...(optIn
       ? [`// ${choice.format.source.licence}\nimport { copyleftFormats } from 'latent-preview/formats/copyleft';`]
       : []),
+    ...(map
+      ? [`import { latentMap${isPacked(dropped.file) ? ', readLatentMap' : ''} } from 'latent-preview/fit';`]
+      : []),
     '',
     `const latents = await loadLatents('${name}'${braces(load, ', ')});`,
     ...(dropped ? [`const decoder = ${dropped.read}(${source(dropped)});`] : []),
@@ -63,8 +67,15 @@ export function snippetFor(state: State, entry: Entry): string {
   ].join('\n');
 }
 
-const source = ({ file, read, known }: ImportedDecoder): string =>
-  read === 'decoderFromWeights' ? `await loadWeights('${known ?? file}')` : `await (await fetch('${file}')).json()`;
+function source({ file, read, known }: ImportedDecoder): string {
+  if (read === 'decoderFromWeights') return `await loadWeights('${known ?? file}')`;
+  if (read === 'latentMap' && isPacked(file))
+    return `await readLatentMap(new Uint8Array(await (await fetch('${file}')).arrayBuffer()))`;
+  return `await (await fetch('${file}')).json()`;
+}
+
+/** Of maps; those as JSON are parsed by anyone. */
+const isPacked = (file: string): boolean => file.endsWith('.safetensors');
 
 const braces = (fields: readonly string[], before: string): string =>
   fields.length > 0 ? `${before}{ ${fields.join(', ')} }` : '';

@@ -77,7 +77,7 @@ export interface ImportedDecoder {
   readonly file: string;
   readonly decoder: Decoder;
   /** The library's function that reads it. */
-  readonly read: 'decoderFromWeights' | 'mlp' | 'polynomial';
+  readonly read: 'decoderFromWeights' | 'latentMap' | 'mlp' | 'polynomial';
   /** Of one that was downloaded: the name that `loadWeights` knows it by. */
   readonly known?: KnownName;
 }

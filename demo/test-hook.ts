@@ -5,6 +5,7 @@
 //   something returns, so waiting for `shown` after it is never too early. `data-entry` is the name of what is shown,
 //   `data-count` counts the pictures.
 // - `#metrics[data-state]`: `measuring`, `measured` or `none` (no reference).
+// - `#fit[data-state]`: `fitting` or `idle`, once a fit was started.
 // - `window.latentPreviewDemo.readPixels()`: the decoded picture with the settings on show. A WebGPU canvas cannot be
 //   read back reliably after its task, so this decodes again through `previewer.toImageData`. What takes long is not
 //   decoded again, and its canvas can be read.

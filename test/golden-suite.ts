@@ -1,6 +1,7 @@
 // Real weights against PyTorch (../shared/fixtures/golden, 12×10 latents): like op-suite.ts for every WebGPU
 // implementation; must not import anything of Node's.
 
+import { decode as decodePng } from 'fast-png';
 import { taesd, vaeApprox } from '../src/decoders/index';
 import { readTensorFile } from '../src/files/index';
 import { createPreviewer, type Decoder, latentsFromArray } from '../src/index';
@@ -64,27 +65,52 @@ async function readGolden(read: ReadShared, family: GoldenFamily): Promise<Golde
   };
 }
 
-/** Each family layer by layer in float32, with the kernels for GPUs and those for software, and the plan's picture. */
-export const goldenCases = (read: ReadShared, wanted: readonly GoldenFamily[] = allFamilies): SuiteCase[] =>
-  wanted.map((family) => ({
+/**
+ * Each family layer by layer in float32, with the kernels for software and, where not told otherwise, those for GPUs, and
+ * the plan's picture; then a whole photo.
+ */
+export const goldenCases = (read: ReadShared, direct: readonly GoldenFamily[] = allFamilies): SuiteCase[] => [
+  ...allFamilies.map((family) => ({
     name: `real weights = PyTorch: ${family}`,
-    run: async (device) => {
+    run: async (device: GPUDevice) => {
       const golden = await readGolden(read, family);
       const { decoder, input, inputShape, expected, size } = golden;
-      for (const kernels of ['direct', 'winograd'] as const) {
+      for (const kernels of direct.includes(family) ? (['direct', 'winograd'] as const) : (['winograd'] as const)) {
         const planes = await runLayersOnGpu(device, decoder.layers, inputShape.slice(1), input, 'float32', kernels);
         const wrong = differingPlanes(planes, expected, size, tolerances.conv);
         if (wrong) return `${kernels}: ${wrong}`;
       }
       return differingPictures(await decode(device, golden, 'float32'), pictureOf(expected, size, decoder));
     },
-  }));
+  })),
+  {
+    name: 'real weights = PyTorch: a photo, to the pixel',
+    run: async (device) => {
+      const { tensors } = readTensorFile(await read('weights/taesd_decoder.safetensors'));
+      const [latents] = readTensorFile(await read('latents/chelsea.sd1.npy')).tensors.values();
+      const previewer = await createPreviewer({
+        format: 'sd15',
+        decoder: taesd(tensors),
+        device,
+        precision: 'float32',
+      });
+      const picture = await previewer.toImageData(latentsFromArray(latents!.data, latents!));
+      previewer.destroy();
+      const { width, height, data, channels } = decodePng(await read('refs/chelsea.sd1.png'));
+      const expected = Array.from({ length: width * height * 4 }, (_, k) =>
+        k % 4 === 3 ? 255 : data[Math.floor(k / 4) * channels + (k % 4)]!,
+      );
+      return differingPictures(picture, { width, height, data: expected });
+    },
+  },
+];
 
+/** @param direct the families that the kernels for GPUs are tried with too, which take software long; default all */
 export const runGoldens = (
   device: GPUDevice,
   read: ReadShared,
-  wanted?: readonly GoldenFamily[],
-): Promise<SuiteResult[]> => runCases(device, goldenCases(read, wanted));
+  direct?: readonly GoldenFamily[],
+): Promise<SuiteResult[]> => runCases(device, goldenCases(read, direct));
 
 /** @param report is told the dB of each family */
 export const halfGoldenCases = (read: ReadShared, report: (line: string) => void): SuiteCase[] =>

@@ -22,6 +22,11 @@ export interface Contender {
   readonly name: string;
   /** Takes tens of seconds per decode on a software GPU: not part of quick runs. */
   readonly slow?: boolean;
+  /**
+   * How it convolves: `winograd` is F(4×4, 3×3), and nine products where the picture was enlarged; default directly, as the
+   * peers' sources do.
+   */
+  readonly convolves?: 'winograd';
   /** The tasks it takes part in; default all. */
   readonly tasks?: readonly Network['task'][];
   /** Loads its library; not timed. */

@@ -3,7 +3,7 @@
 
 import type { Contender, Latents, Output, Session } from './contender';
 import { charge, dispatchCount, memoryPeak } from './meter';
-import { type Network, noise, nominalFlops, type TaskName } from './network';
+import { executedFlops, type Network, noise, nominalFlops, type TaskName } from './network';
 
 export interface BenchOptions {
   readonly sizes: Readonly<Partial<Record<TaskName, readonly number[]>>>;
@@ -27,6 +27,8 @@ export interface Row {
   readonly size: number;
   readonly name: string;
   readonly flops: number;
+  /** Those of them that the contender's way of convolving takes. */
+  readonly executed: number;
   /** At the first size of its task alone: what is set up serves all sizes. */
   setUp?: number;
   first?: number;
@@ -161,7 +163,9 @@ async function runTask(
     const atThisSize: Row[] = [];
     for (const contender of wanted) {
       const { name } = contender;
-      const row: Row = { task, size, name, flops: nominalFlops(network, size), steady: [], repeats: 1 };
+      const flops = nominalFlops(network, size);
+      const executed = contender.convolves ? executedFlops(network, size) : flops;
+      const row: Row = { task, size, name, flops, executed, steady: [], repeats: 1 };
       const smaller = rows.filter((one) => one.name === name && one.steady.length > 0).at(-1);
       rows.push(row);
       const expectedTime = smaller ? (smaller.steady[0]! * row.flops) / smaller.flops : 0;

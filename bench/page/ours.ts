@@ -1,6 +1,10 @@
 // latent-preview itself, as a page uses it: latents in, ImageData out. And without the way back from the GPU.
 
-import { createPreviewer, latentsFromArray, linear, type Previewer, taesd } from 'latent-preview';
+import { createPreviewer, formats, latentsFromArray, linear, type Previewer, taesd, viewLatents } from 'latent-preview';
+import { outputScale } from '../../src/decoders/decoder';
+import { createGpuDecoder } from '../../src/gpu/decode';
+import { acquireDevice } from '../../src/gpu/device';
+import { domainMap } from '../../src/view';
 import { createConvRunner } from '../../src/wasm/index';
 import type { Contender, Latents, Output } from './contender';
 import type { Network } from './network';
@@ -15,6 +19,7 @@ async function pixels(previewer: Previewer, latents: Latents): Promise<Output> {
 
 const cpu: Contender = {
   name: 'latent-preview CPU (1 thread)',
+  convolves: 'winograd',
   async prepare(network) {
     const decoder = decoderOf(network);
     const previewer = await createPreviewer({ format: 'sd15', decoder, backend: 'cpu' });
@@ -30,8 +35,12 @@ const cpu: Contender = {
   },
 };
 
+// Software adapters alone take the stages of Winograd.
+const isSoftware = (await navigator.gpu?.requestAdapter())?.info.isFallbackAdapter ?? false;
+
 const gpu: Contender = {
   name: 'latent-preview WebGPU',
+  ...(isSoftware ? { convolves: 'winograd' } : {}),
   async prepare(network) {
     const decoder = decoderOf(network);
     const previewer = await createPreviewer({ format: 'sd15', decoder, backend: 'webgpu' });
@@ -39,8 +48,45 @@ const gpu: Contender = {
   },
 };
 
+/** One family of kernels, whatever the adapter is. */
+const family = (name: string, kernels: 'direct' | 'winograd', rest: Partial<Contender>): Contender => ({
+  name,
+  tasks: ['taesd'],
+  slow: true,
+  ...rest,
+  async prepare(network) {
+    const { channels, layers, output } = decoderOf(network);
+    const { device } = await acquireDevice();
+    const scale = { activation: output.activation, ...outputScale(output) };
+    const decoder = await createGpuDecoder(device, channels, layers, scale, { family: kernels });
+    return {
+      async decode(latents) {
+        const { size, data } = latents;
+        const view = viewLatents(open(latents), formats.sd15);
+        const source = () => ({
+          ...decoder.upload({ dtype: 'float32', data, strides: view.strides }),
+          ...{ base: 0, dtype: 'float32' as const, view },
+          domainMap: domainMap(formats.sd15, 'model', 'model', 1, 0),
+        });
+        const picture = { width: size * 8, height: size * 8, filter: 'nearest' } as const;
+        const [pixels] = await decoder.readBack([{ source, view, size: picture }], {});
+        return { pixels: pixels! };
+      },
+      destroy() {
+        decoder.destroy();
+        device.destroy();
+      },
+    };
+  },
+});
+
+const families = isSoftware
+  ? [family('latent-preview WebGPU, kernels for GPUs', 'direct', {})]
+  : [family('latent-preview WebGPU, kernels for software', 'winograd', { convolves: 'winograd' })];
+
 const stays: Contender = {
   name: 'latent-preview WebGPU, no read-back',
+  ...(isSoftware ? { convolves: 'winograd' } : {}),
   async prepare(network) {
     const decoder = decoderOf(network);
     const previewer = await createPreviewer({ format: 'sd15', decoder, backend: 'webgpu' });
@@ -60,7 +106,7 @@ const stays: Contender = {
   },
 };
 
-export const ours: readonly Contender[] = [cpu, gpu, stays];
+export const ours: readonly Contender[] = [cpu, gpu, ...families, stays];
 
 /** Where there is no onnxruntime-web: our CPU path in floats, which the tests hold to PyTorch. */
 export const oursInFloats: Contender = {

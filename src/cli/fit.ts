@@ -4,12 +4,13 @@ import { type FitPair, fitLatentMap, type LatentMap, type LatentMapKind, writeLa
 import { type LatentFormat, LatentPreviewError } from '../index';
 import { chooseFormat, namedFormat } from './choose-format';
 import { type Command, type Context, type ExitCode, exitCodes, UsageError } from './command';
-import { describeFit, publishedFigures } from './fit-report';
+import { describeFit } from './fit-report';
 import { findInputs } from './inputs';
 import { amount, commonOptions, type Options, oneOf, optionHelp, parseOptions, type Values } from './options';
 import { requireFree, writeNew } from './outputs';
 import { baseName, type Match, matchPairs } from './pairs';
 import { readPicture } from './picture';
+import { publishedFigures } from './published';
 import { type Reading, readingFrom, readingOptions, readLatents } from './reading';
 
 const options = {
@@ -131,8 +132,10 @@ async function runFit(values: Values<typeof options>, names: readonly string[], 
   const out = values.out ?? fileNameOf(map);
   const type = out.toLowerCase().endsWith('.safetensors') ? 'safetensors' : 'json';
   await writeNew(out, writeLatentMap(map, type), values.force === true);
-  if (values.json) terminal.print(JSON.stringify({ map: out, name: map.name, report, published }, null, 2));
-  else if (!values.quiet) terminal.print(`${describeFit(map, report, published)}\n`);
+  if (values.json) {
+    const averages = published.map(({ images: _, ...average }) => average);
+    terminal.print(JSON.stringify({ map: out, name: map.name, report, published: averages }, null, 2));
+  } else if (!values.quiet) terminal.print(`${describeFit(map, report, published)}\n`);
   terminal.note(`map written to ${out}; use it with: latent-preview decode --decoder ${out}`);
   return exitCodes.ok;
 }

@@ -14,6 +14,7 @@ import type { LatentFormat } from '../formats/format';
 import { resolveFormat } from '../formats/index';
 import { guessFormats } from '../guess';
 import type { FeatureSpec } from './features';
+import { heldOutPlaces } from './hold-out';
 import { addPair, createSums, featureMeans, type Sums } from './normal-equations';
 import { type FitPair, readyPair } from './pairs';
 import { averageFigures, type FitReport, type FittedImage, figuresOf } from './report';
@@ -192,9 +193,7 @@ function formatOf({ latents, name }: FitPair, { format }: FitOptions): LatentFor
 
 function holdOutRule(count: number, { holdOut = 0.2 }: FitOptions): (index: number, name: string) => boolean {
   if (typeof holdOut !== 'number') return (_, name) => holdOut.includes(name);
-  const out = holdOut > 0 ? Math.min(Math.max(Math.round(holdOut * count), 1), count - 1) : 0;
-  // The middle one of each of so many equal parts of the list.
-  const places = new Set(Array.from({ length: out }, (_, part) => Math.floor(((part + 0.5) * count) / out)));
+  const places = heldOutPlaces(count, holdOut);
   return (index) => places.has(index);
 }
 

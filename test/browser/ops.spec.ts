@@ -50,12 +50,10 @@ test('real weights give what PyTorch gives in Chromium', async ({ page }) => {
     )) as typeof import('../golden-suite');
     const read = async (path: string): Promise<Uint8Array> =>
       new Uint8Array(await (await fetch(new URL(`shared-fixtures/${path}`, document.baseURI))).arrayBuffer());
-    const found = await runGoldens(device, read, ['taesd', 'vaeApprox sdxl']);
+    const found = await runGoldens(device, read, ['vaeApprox sdxl']);
     device.destroy();
     return found;
   });
-  expect(results).toEqual([
-    { name: 'real weights = PyTorch: taesd', ok: true },
-    { name: 'real weights = PyTorch: vaeApprox sdxl', ok: true },
-  ]);
+  expect(results.length).toBe(9);
+  expect(results.filter(({ ok }) => !ok)).toEqual([]);
 });
