@@ -15,6 +15,7 @@ await build({ root, logLevel: 'error' });
 const { compareImages, createPreviewer } = await import('../dist/index.js');
 const { encodePhotos, photos, readLatents, readPicture, withNoise } = await import('../scripts/fit-maps/pictures.mjs');
 const { decode, fidelity, meanOf } = await import('../scripts/fit-maps/measure.mjs');
+const { reportText } = await import('../scripts/fit-maps/report.mjs');
 const { families, isNet, methodsOf, multiplications, parameterCount } = await import('./fidelity/methods.mjs');
 const { fidelityReport, readmeTable } = await import('./fidelity/report.mjs');
 
@@ -140,7 +141,7 @@ const report = {
 const markdown = fidelityReport(report);
 const folder = whole ? join(root, 'bench') : artifacts;
 writeFileSync(join(folder, 'FIDELITY.md'), markdown);
-writeFileSync(join(folder, 'FIDELITY.json'), `${JSON.stringify(report)}\n`);
+writeFileSync(join(folder, 'FIDELITY.json'), reportText(report));
 if (whole) {
   // The README's table stands between two comments, so that no figure in it is copied by hand.
   const readme = join(root, 'README.md');

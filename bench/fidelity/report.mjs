@@ -34,9 +34,10 @@ function noiseTable({ methods }, levels) {
 
 const credit = ({ title, author, licence }) => `${title} (${author}, ${licence})`;
 
-const origin = `The latents were encoded from photos by the tiny encoders (TAESD, TAESDXL, TAESD3, TAEF1, TAEF2), which approximate what
-the full VAE gives; no full VAE was at hand. On its latents figures may differ, most for what was not fitted on the tiny
-encoders' latents: the published tables and A1111's nets.`;
+const origin = `The latents were encoded from photos by the tiny
+encoders (TAESD, TAESDXL, TAESD3, TAEF1, TAEF2), which approximate what the full VAE gives; no full VAE was at hand. On its
+latents figures may differ. The tiny decoders, which were trained with these encoders, and our maps, which were fitted on
+their latents, have the advantage here over the published tables and A1111's nets, which were made for the full VAEs.`;
 
 export function fidelityReport({ date, photos, noiseLevels, noisePhotos, families }) {
   return `# How near each preview comes to the photo

@@ -66,7 +66,7 @@ Names: coffee.npy becomes coffee.png; with --all, clip-frame03.png, batch-item1.
 A file that fails is told and does not stop the others.
 
 Examples:
-  latent-preview decode coffee.npy                        picture of the latent's size
+  latent-preview decode coffee.npy                        a picture of its own size
   latent-preview decode -f sdxl -s image latents/ -o out/ a folder, at full size
   latent-preview decode -f sdxl -d taesdxl_decoder.safetensors coffee.npy
   latent-preview decode -f wan21 --all clip.safetensors -o frames/`,
