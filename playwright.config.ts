@@ -19,7 +19,7 @@ export default defineConfig({
   testDir: 'test/browser',
   outputDir: 'artifacts/browser',
   fullyParallel: false,
-  workers: 1,
+  workers: 2,
   timeout: 60_000,
   forbidOnly: underCI,
   reporter: [['list']],

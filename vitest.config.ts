@@ -12,6 +12,8 @@ export default defineConfig({
   resolve: { alias },
   test: {
     pool: 'forks',
+    // All cores: the default leaves one idle, which on two is half of them.
+    maxWorkers: '100%',
     testTimeout: 60_000,
     projects: [
       {
