@@ -14,8 +14,17 @@ export interface Step {
   readonly to: Scratch | undefined;
 }
 
-/** What each dispatch of a schedule runs. */
-export type Staged = ReadonlyMap<Dispatch, StagedLayer>;
+/** A dispatch of the schedule and what runs it. */
+export interface StagedDispatch {
+  readonly dispatch: Dispatch;
+  readonly staged: StagedLayer;
+}
+
+/** A schedule with its dispatches as they run, slice by slice. */
+export interface StagedSchedule {
+  readonly schedule: Schedule;
+  readonly slices: readonly (readonly StagedDispatch[])[];
+}
 
 /** Where latents lie and how they are read. */
 export interface BoundLatents {
@@ -51,7 +60,7 @@ export class Frame {
   readonly #pictureView: GPUTextureView;
   #latents: { readonly bound: BoundLatents; readonly groups: ReadonlyMap<Pass, GPUBindGroup> } | undefined;
 
-  constructor(device: GPUDevice, steps: readonly (readonly Step[])[], schedule: Schedule, staged: Staged) {
+  constructor(device: GPUDevice, steps: readonly (readonly Step[])[], { schedule, slices }: StagedSchedule) {
     this.#device = device;
     this.#steps = steps;
     try {
@@ -61,15 +70,12 @@ export class Frame {
         this.#keep(device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE })),
       );
       for (const scratch of scratches) {
-        const size = scratchBytes([...staged.values()], scratch);
+        const size = scratchBytes(layersOf(slices), scratch);
         const usage = GPUBufferUsage.STORAGE;
         if (size > 0) this.#scratch.set(scratch, this.#keep(device.createBuffer({ label: scratch, size, usage })));
       }
-      const planned = schedule.slices.map((slice) =>
-        slice.flatMap((dispatch) => {
-          const layer = staged.get(dispatch);
-          return layer ? passesOf(layer, dispatch.view).map((pass) => ({ dispatch, pass })) : [];
-        }),
+      const planned = slices.map((slice) =>
+        slice.flatMap(({ dispatch, staged }) => passesOf(staged, dispatch.view).map((pass) => ({ dispatch, pass }))),
       );
       this.#views = this.#createViews(planned.flat().map(({ pass }) => pass.view));
       let index = 0;
@@ -164,9 +170,10 @@ export class Frame {
 
 const scratches = ['tiles', 'sums'] as const;
 
+const layersOf = (slices: StagedSchedule['slices']): StagedLayer[] => slices.flat().map(({ staged }) => staged);
+
 /** Of a frame's picture, activations and scratch. */
-export function frameBytes({ buffers, width, height }: Schedule, staged: Staged): number {
-  const layers = [...staged.values()];
-  const sizes = [...buffers, ...scratches.map((scratch) => scratchBytes(layers, scratch))];
+export function frameBytes({ schedule: { buffers, width, height }, slices }: StagedSchedule): number {
+  const sizes = [...buffers, ...scratches.map((scratch) => scratchBytes(layersOf(slices), scratch))];
   return sizes.reduce((sum, bytes) => sum + bytes, width * height * 4);
 }

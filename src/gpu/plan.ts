@@ -4,7 +4,7 @@ import { LatentPreviewError } from '../errors';
 import { inputOf, type Layer } from '../ops/op';
 import { formatShape, type Shape } from '../tensor';
 import type { LatentView } from '../view';
-import { Frame, frameBytes, type Step } from './frame';
+import { Frame, frameBytes, type StagedSchedule, type Step } from './frame';
 import { fuseLayers } from './fuse';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
@@ -31,8 +31,8 @@ const largestBuffer = (200 * 2 ** 20) / 3;
 const sliceWork = 10e9;
 
 /**
- * @param family of kernels; default what suits the device
  * @param wanted half floats give way to float32 where a layer has no kernel for them or a weight does not fit them
+ * @param family of kernels; default what suits the device
  * @throws LatentPreviewError `shader`, `gpu-limit`
  */
 export async function compilePlan(
@@ -110,7 +110,7 @@ export class Plan {
   /** Less than the limit once memory did not suffice. */
   #bufferBytes: number;
   readonly #frames = new RecentMap<Frame>(keptSizes, (frame) => frame.destroy(), keptBytes);
-  readonly #schedules = new RecentMap<Schedule>(keptSizes, () => {});
+  readonly #planned = new RecentMap<Planned>(keptSizes, () => {});
   readonly #latentViews: ContentCache;
   readonly #maps: ContentCache;
 
@@ -157,7 +157,7 @@ export class Plan {
     const shape = shapeOf(view);
     const largest = Math.max(0, ...this.#schedule(shape).buffers);
     this.#frames.clear();
-    this.#schedules.clear();
+    this.#planned.clear();
     this.#bufferBytes = Math.floor(largest / 2);
     try {
       this.#schedule(shape);
@@ -196,26 +196,38 @@ export class Plan {
   }
 
   #frame(shape: Shape): Frame {
-    const planned = this.#schedule(shape);
-    const staged = new Map(
-      planned.slices
-        .flat()
-        .map((dispatch) => [
-          dispatch,
-          stagesOf(this.#layers[dispatch.layer], dispatch.shape, this.#device.limits, this.#family),
-        ]),
-    );
+    const { plan, bytes } = this.#plannedOf(shape);
     const create = (): Frame => {
-      checkPicture(this.#device, planned.width, planned.height);
-      return new Frame(this.#device, this.#steps, planned, staged);
+      checkPicture(this.#device, plan.schedule.width, plan.schedule.height);
+      return new Frame(this.#device, this.#steps, plan);
     };
-    return this.#frames.get(shape.join('×'), create, frameBytes(planned, staged));
+    return this.#frames.get(shape.join('×'), create, bytes);
   }
 
   #schedule(shape: Shape): Schedule {
-    const limits = { ...this.#limits, bufferBytes: this.#bufferBytes };
-    return this.#schedules.get(shape.join('×'), () => schedule(this.#layers, shape, limits));
+    return this.#plannedOf(shape).plan.schedule;
   }
+
+  /** Worked out once for a size: every frame asks. */
+  #plannedOf(shape: Shape): Planned {
+    return this.#planned.get(shape.join('×'), () => {
+      const planned = schedule(this.#layers, shape, { ...this.#limits, bufferBytes: this.#bufferBytes });
+      const slices = planned.slices.map((slice) =>
+        slice.map((dispatch) => ({
+          dispatch,
+          staged: stagesOf(this.#layers[dispatch.layer], dispatch.shape, this.#device.limits, this.#family),
+        })),
+      );
+      const plan = { schedule: planned, slices };
+      return { plan, bytes: frameBytes(plan) };
+    });
+  }
+}
+
+interface Planned {
+  readonly plan: StagedSchedule;
+  /** Of its frame. */
+  readonly bytes: number;
 }
 
 const shapeOf = ({ channels, height, width }: LatentView): Shape => [channels, height, width];
