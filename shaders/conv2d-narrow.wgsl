@@ -1,29 +1,14 @@
 // conv2d.wgsl for at most four output channels, as the last layer of a decoder has: there half or more of what it
 // computes would be nobody's. One invocation: 4 × 4 pixels of four output channels; all else is as it is there.
-// The same weights, with one output group; sums are float32 whatever `real` is. Needs readGroup and writeGroup.
+// The same weights, with one output group; sums are float32 whatever `real` is. Needs readGroup and finish.
 
 override size: u32;
 override padding: u32;
 // The input's pixel is the enlarged pixel >> enlarge.
 override enlarge: u32;
 override inputChannelGroups: u32;
-// 0 none, 1 ReLU, 2 leaky ReLU 0.1
-override activation2d: u32;
-override adds: u32;
 override groupWidth: u32;
 override groupHeight: u32;
-
-@group(0) @binding(3) var<storage, read> weights: array<vec4<real>>;
-@group(0) @binding(5) var<storage, read> added: array<vec4<real>>;
-
-fn finish(x: u32, y: u32, sum: vec4f) {
-  if (x >= view.width || y >= view.height) { return; }
-  var value = sum + vec4f(weights[0]);
-  if (adds == 1u) { value += vec4f(added[addedIndex(0u, x, y)]); }
-  if (activation2d == 1u) { value = max(value, vec4f(0.0)); }
-  if (activation2d == 2u) { value = max(value, 0.1 * value); }
-  writeGroup(0u, x, y, value);
-}
 
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -69,8 +54,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       }
     }
   }
-  finish(x, y, a0); finish(x + 1u, y, a1); finish(x + 2u, y, a2); finish(x + 3u, y, a3);
-  finish(x, y + 1u, b0); finish(x + 1u, y + 1u, b1); finish(x + 2u, y + 1u, b2); finish(x + 3u, y + 1u, b3);
-  finish(x, y + 2u, c0); finish(x + 1u, y + 2u, c1); finish(x + 2u, y + 2u, c2); finish(x + 3u, y + 2u, c3);
-  finish(x, y + 3u, d0); finish(x + 1u, y + 3u, d1); finish(x + 2u, y + 3u, d2); finish(x + 3u, y + 3u, d3);
+  finish(0u, x, y, a0); finish(0u, x + 1u, y, a1); finish(0u, x + 2u, y, a2); finish(0u, x + 3u, y, a3);
+  finish(0u, x, y + 1u, b0); finish(0u, x + 1u, y + 1u, b1); finish(0u, x + 2u, y + 1u, b2); finish(0u, x + 3u, y + 1u, b3);
+  finish(0u, x, y + 2u, c0); finish(0u, x + 1u, y + 2u, c1); finish(0u, x + 2u, y + 2u, c2); finish(0u, x + 3u, y + 2u, c3);
+  finish(0u, x, y + 3u, d0); finish(0u, x + 1u, y + 3u, d1); finish(0u, x + 2u, y + 3u, d2); finish(0u, x + 3u, y + 3u, d3);
 }

@@ -2,34 +2,18 @@
 // where `upscale` is 2, plus bias, plus what `added` holds, activated. Direct, without workgroup memory or barriers.
 // weights: bias (outputGroups vec4), then for each output group, input group, row and column of the kernel four vec4:
 // column j holds the weights of input channel 4·group + j for the four output channels.
-// Needs readGroup and writeGroup. Channels beyond the last have weights 0.
+// Needs readGroup and finish. Channels beyond the last have weights 0.
 
 override size: u32;
 override padding: u32;
 // The input's pixel is the enlarged pixel >> enlarge.
 override enlarge: u32;
 override inputChannelGroups: u32;
-override outputChannelGroups: u32;
-// 0 none, 1 ReLU, 2 leaky ReLU 0.1
-override activation2d: u32;
-override adds: u32;
 override groupWidth: u32;
 override groupHeight: u32;
 
-@group(0) @binding(3) var<storage, read> weights: array<vec4<real>>;
-@group(0) @binding(5) var<storage, read> added: array<vec4<real>>;
-
 fn matrixAt(k: u32) -> mat4x4<real> {
   return mat4x4<real>(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
-}
-
-fn finish(group: u32, x: u32, y: u32, sum: vec4f) {
-  if (x >= view.width || y >= view.height || group >= outputChannelGroups) { return; }
-  var value = sum + vec4f(weights[group]);
-  if (adds == 1u) { value += vec4f(added[addedIndex(group, x, y)]); }
-  if (activation2d == 1u) { value = max(value, vec4f(0.0)); }
-  if (activation2d == 2u) { value = max(value, 0.1 * value); }
-  writeGroup(group, x, y, value);
 }
 
 @compute @workgroup_size(groupWidth, groupHeight)

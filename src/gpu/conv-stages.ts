@@ -80,9 +80,8 @@ function threeStages(
 /** For at most four channels, as a decoder ends: conv2d's own kernel computes eight. */
 export function narrowKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel {
   if (outputs > 4) return conv;
-  const { outputChannelGroups: _, ...constants } = conv.constants;
   const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 8, 8);
-  return { ...conv, shader: 'conv2d-narrow', constants: { ...constants, ...grid }, workgroups };
+  return { ...conv, shader: 'conv2d-narrow', constants: { ...conv.constants, ...grid }, workgroups };
 }
 
 const slopes = { none: 1, relu: 0, leaky: 0.1 } as const;

@@ -7,6 +7,7 @@ import groupNorm from '../../shaders/group-norm.wgsl?raw';
 import latentMap from '../../shaders/latent-map.wgsl?raw';
 import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
 import activationsOutput from '../../shaders/lib/activations-output.wgsl?raw';
+import conv2dDirectFinish from '../../shaders/lib/conv2d-direct-finish.wgsl?raw';
 import conv2dFinish from '../../shaders/lib/conv2d-finish.wgsl?raw';
 import latentsInput from '../../shaders/lib/latents.wgsl?raw';
 import pictureOutput from '../../shaders/lib/picture-output.wgsl?raw';
@@ -46,10 +47,18 @@ const kernels: Readonly<Record<string, string>> = {
   'winograd-tiles': winogradTiles,
 };
 
-/** Kernels that end with lib/conv2d-finish.wgsl. */
-const finished: readonly string[] = ['nine-pixels', 'winograd-pixels'];
-
 type Part = readonly [name: string, text: string];
+
+const directFinish: Part = ['lib/conv2d-direct-finish.wgsl', conv2dDirectFinish];
+const stagesFinish: Part = ['lib/conv2d-finish.wgsl', conv2dFinish];
+
+/** What the kernels of convolutions end with. */
+const finishes: Readonly<Record<string, Part>> = {
+  conv2d: directFinish,
+  'conv2d-narrow': directFinish,
+  'nine-pixels': stagesFinish,
+  'winograd-pixels': stagesFinish,
+};
 
 const viewPart: Part = ['lib/view.wgsl', view];
 const latentsPart: Part = ['lib/latents.wgsl', latentsInput];
@@ -91,8 +100,8 @@ export function joinShader(
   if (kernel === undefined) throw new LatentPreviewError('shader', `shader: there is no ${name}.wgsl`);
   // A picture in means a picture out, and the kernel writes it itself.
   const library: readonly Part[] = input === 'picture' ? [] : [reals[precision], ...inputs[input], ...outputs[output]];
-  const finish: readonly Part[] = finished.includes(name) ? [['lib/conv2d-finish.wgsl', conv2dFinish]] : [];
-  const parts: readonly Part[] = [...library, ...finish, [`${name}.wgsl`, kernel]];
+  const finish = finishes[name];
+  const parts: readonly Part[] = [...library, ...(finish ? [finish] : []), [`${name}.wgsl`, kernel]];
   let line = 1;
   const files = parts.map(([file, text]) => {
     const firstLine = line;
