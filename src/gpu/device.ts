@@ -31,6 +31,18 @@ export async function acquireDevice(given?: GPUDevice): Promise<AcquiredDevice> 
   return { device, owned: true, software: adapter.info?.isFallbackAdapter ?? false };
 }
 
+/** Undefined where `auto` does better on the CPU. */
+export async function findDevice(backend: Backend, given?: GPUDevice): Promise<AcquiredDevice | undefined> {
+  if (given || backend === 'webgpu') return acquireDevice(given);
+  const found = await acquireDevice().catch((error: unknown) => {
+    if (error instanceof LatentPreviewError && error.code === 'gpu-unavailable') return undefined;
+    throw error;
+  });
+  if (!found?.software) return found;
+  found.device.destroy();
+  return undefined;
+}
+
 function missingApi(): string {
   if (globalThis.isSecureContext === false)
     return 'WebGPU is only there on secure pages; serve the page over https or from localhost';

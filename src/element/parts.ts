@@ -1,0 +1,129 @@
+// What is inside of the element: canvas, the two covers, the frames' slider. Built without markup in strings and styled without
+// style attributes, for pages whose policy forbids both.
+
+import type { LatentPreviewError } from '../index';
+import type { ElementState, ProgressDetail } from './events';
+import { styles } from './styles';
+
+const texts = { latents: 'Loading latents', weights: 'Loading decoder', decode: 'Decoding' } as const;
+
+/** One style sheet for all elements of a document. */
+const sheets = new WeakMap<Document, CSSStyleSheet>();
+
+export class Parts {
+  readonly #root: ShadowRoot;
+  #canvas = element('canvas', { part: 'canvas', role: 'img' });
+  #drawnBy: string | undefined;
+  readonly #progress = element('progress', { part: 'progress' });
+  readonly #status = element('span', { part: 'status' });
+  readonly #loading: HTMLElement;
+  readonly #message = element('span', { part: 'message' });
+  readonly #error: HTMLElement;
+  readonly #frames = element('input', { part: 'frames', type: 'range', min: '0', 'aria-label': 'Frame', hidden: '' });
+  #ratio = '';
+
+  /** @param onRetry, onFrame what the person does */
+  constructor(root: ShadowRoot, { onRetry, onFrame }: { onRetry: () => void; onFrame: (frame: number) => void }) {
+    this.#root = root;
+    const retry = element('button', { part: 'retry', type: 'button' });
+    retry.textContent = 'Try again';
+    retry.addEventListener('click', onRetry);
+    this.#frames.addEventListener('input', () => onFrame(this.#frames.valueAsNumber));
+    this.#loading = cover('loading', 'cover late', [this.#progress, this.#status]);
+    this.#error = cover('error', 'cover', [this.#message, retry]);
+    this.#error.role = 'alert';
+    const natural = element('div', { class: 'natural' });
+    root.append(natural, this.#canvas, this.#frames, this.#loading, this.#error);
+  }
+
+  /** Style sheets belong to one document. */
+  style(document: Document): void {
+    const { defaultView: window } = document;
+    if (!window) return;
+    const shared = sheets.get(document) ?? new window.CSSStyleSheet();
+    if (!sheets.has(document)) shared.replaceSync(styles);
+    sheets.set(document, shared);
+    const own = new window.CSSStyleSheet();
+    own.replaceSync(this.#ratio);
+    this.#root.adoptedStyleSheets = [shared, own];
+  }
+
+  /** The element's shape where the page does not say, as an image's: that of the picture. False: as before. */
+  shape(width: number, height: number): boolean {
+    const ratio = `:host { aspect-ratio: ${width} / ${height}; } .natural { inline-size: ${width}px; }`;
+    if (ratio === this.#ratio) return false;
+    this.#ratio = ratio;
+    this.#root.adoptedStyleSheets.at(-1)?.replaceSync(ratio);
+    return true;
+  }
+
+  /** A canvas that has drawn one way cannot draw the other. */
+  canvasFor(backend: string): HTMLCanvasElement {
+    if (this.#drawnBy !== undefined && this.#drawnBy !== backend) {
+      const fresh = this.#canvas.cloneNode() as HTMLCanvasElement;
+      this.#canvas.replaceWith(fresh);
+      this.#canvas = fresh;
+    }
+    this.#drawnBy = backend;
+    return this.#canvas;
+  }
+
+  /** Whether the picture fills the box and is cut, rather than lies within. */
+  get fills(): boolean {
+    return getComputedStyle(this.#canvas).objectFit === 'cover';
+  }
+
+  set state(state: ElementState) {
+    this.#canvas.hidden = state === 'empty';
+    this.#loading.hidden = state !== 'loading';
+    this.#error.hidden = state !== 'error';
+    if (state !== 'error') this.#message.textContent = '';
+    if (state !== 'loading') return;
+    this.#progress.removeAttribute('value');
+    this.#status.textContent = '';
+  }
+
+  set progress({ phase, loaded, total }: ProgressDetail) {
+    const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+    const share = total ? loaded / total : undefined;
+    if (share === undefined) this.#progress.removeAttribute('value');
+    else this.#progress.value = share;
+    const amount = phase === 'decode' ? '' : `, ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''} MB`;
+    this.#status.textContent = texts[phase] + amount;
+    this.#progress.ariaLabel = texts[phase];
+  }
+
+  set error({ message }: LatentPreviewError) {
+    this.#message.textContent = message;
+  }
+
+  set label(label: string) {
+    this.#canvas.ariaLabel = label;
+  }
+
+  /** The slider is there where there is something to choose. */
+  frames(frame: number, frames: number): void {
+    this.#frames.hidden = frames < 2;
+    this.#frames.max = String(frames - 1);
+    this.#frames.value = String(frame);
+    this.#frames.ariaValueText = `${frame + 1} of ${frames}`;
+  }
+}
+
+/** A part whose content the page may replace by an element with its name as `slot`. */
+function cover(name: string, className: string, content: readonly HTMLElement[]): HTMLElement {
+  const part = element('div', { part: name, class: className, hidden: '' });
+  const slot = element('slot', { name });
+  slot.append(...content);
+  part.append(slot);
+  return part;
+}
+
+function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Readonly<Record<string, string>>,
+): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name);
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  return made;
+}
