@@ -158,12 +158,14 @@ export class LatentPreviewElement extends PreviewProperties {
     this.#description = `${name} latent preview, ${size}${place}`;
   }
 
-  /** To screen readers it is one picture, but where there is more in it to reach. */
+  /** To screen readers it is one picture, or a group where there is more in it to reach. */
   #label(): void {
-    this.#parts.label = this.ariaLabel || this.#description;
+    const shown = this.#state === 'shown';
+    const several = this.#frames > 1;
+    this.#internals.role = shown && !several ? 'img' : 'group';
     this.#internals.ariaLabel = this.#description;
     this.#internals.ariaBusy = String(this.#state === 'loading');
-    this.#internals.role = this.#state === 'shown' && this.#frames < 2 ? 'img' : 'group';
+    this.#parts.label = shown && several ? this.ariaLabel || this.#description : undefined;
   }
 
   #dispatch<Name extends keyof LatentPreviewEventMap>(name: Name, detail: LatentPreviewEventMap[Name]['detail']): void {

@@ -12,7 +12,7 @@ const sheets = new WeakMap<Document, CSSStyleSheet>();
 
 export class Parts {
   readonly #root: ShadowRoot;
-  #canvas = element('canvas', { part: 'canvas', role: 'img' });
+  #canvas = element('canvas', { part: 'canvas' });
   #drawnBy: string | undefined;
   readonly #progress = element('progress', { part: 'progress' });
   readonly #status = element('span', { part: 'status' });
@@ -97,8 +97,11 @@ export class Parts {
     this.#message.textContent = message;
   }
 
-  set label(label: string) {
-    this.#canvas.ariaLabel = label;
+  /** The canvas's name; undefined where the element as a whole is the picture. */
+  set label(label: string | undefined) {
+    this.#canvas.role = label === undefined ? null : 'img';
+    this.#canvas.ariaLabel = label ?? null;
+    this.#canvas.ariaHidden = label === undefined ? 'true' : null;
   }
 
   /** The slider is there where there is something to choose. */

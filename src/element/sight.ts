@@ -7,6 +7,8 @@ export class Sight {
   #document: Document | undefined;
   #intersection: IntersectionObserver | undefined;
   #resize: ResizeObserver | undefined;
+  #screen: MediaQueryList | undefined;
+  #entry: ResizeObserverEntry | undefined;
   #near = false;
   #width = 0;
   #height = 0;
@@ -45,7 +47,8 @@ export class Sight {
     );
     this.#intersection.observe(this.#element);
     this.#resize = new ResizeObserver(([entry]) => {
-      if (entry) this.#measure(entry);
+      this.#entry = entry;
+      this.#measure();
     });
     try {
       this.#resize.observe(this.#element, { box: 'device-pixel-content-box' });
@@ -53,6 +56,7 @@ export class Sight {
       // Safari has no such box.
       this.#resize.observe(this.#element);
     }
+    this.#watchScreen();
   }
 
   stop(): void {
@@ -60,19 +64,40 @@ export class Sight {
     this.#document = undefined;
     this.#intersection?.disconnect();
     this.#resize?.disconnect();
+    this.#screen?.removeEventListener('change', this.#screenChanged);
     this.#near = false;
   }
 
-  #measure({ devicePixelContentBoxSize, contentBoxSize }: ResizeObserverEntry): void {
-    const [exact] = devicePixelContentBoxSize ?? [];
-    const [logical] = contentBoxSize;
-    const ratio = exact ? 1 : (this.#element.ownerDocument.defaultView?.devicePixelRatio ?? 1);
-    const { inlineSize = 0, blockSize = 0 } = exact ?? logical ?? {};
-    // Latents have no writing direction.
-    const vertical = getComputedStyle(this.#element).writingMode.startsWith('vertical');
-    const [width, height] = (vertical ? [blockSize, inlineSize] : [inlineSize, blockSize]).map((size) => size * ratio);
-    if (width === this.#width && height === this.#height) return;
-    [this.#width, this.#height] = [width, height];
-    this.#resized();
+  /** A box in CSS pixels says nothing when the window goes to another screen. */
+  #watchScreen(): void {
+    this.#screen = this.#window.matchMedia(`(resolution: ${this.#window.devicePixelRatio}dppx)`);
+    this.#screen.addEventListener('change', this.#screenChanged, { once: true });
+  }
+
+  readonly #screenChanged = (): void => {
+    this.#watchScreen();
+    this.#measure();
+  };
+
+  get #window(): Window {
+    return this.#element.ownerDocument.defaultView ?? window;
+  }
+
+  #measure(): void {
+    if (!this.#entry) return;
+    const { devicePixelContentBoxSize, contentBoxSize } = this.#entry;
+    const box = (size: ResizeObserverSize | undefined, ratio: number): [number, number] => {
+      const [inline, block] = [(size?.inlineSize ?? 0) * ratio, (size?.blockSize ?? 0) * ratio];
+      // Latents have no writing direction.
+      const vertical = getComputedStyle(this.#element).writingMode.startsWith('vertical');
+      return vertical ? [block, inline] : [inline, block];
+    };
+    const [width, height] = box(contentBoxSize[0], this.#window.devicePixelRatio);
+    const exact = box(devicePixelContentBoxSize?.[0], 1);
+    // Emulated screens leave that box in CSS pixels.
+    const isSane = Math.abs(exact[0] - width) < 2 && Math.abs(exact[1] - height) < 2;
+    const [before, now] = [[this.#width, this.#height], isSane ? exact : [width, height]];
+    [this.#width, this.#height] = now as [number, number];
+    if (now.join() !== before.join()) this.#resized();
   }
 }

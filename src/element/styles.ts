@@ -6,6 +6,7 @@ export const styles = `
   display: inline-block;
   position: relative;
   box-sizing: border-box;
+  min-inline-size: 0;
   max-inline-size: 100%;
   aspect-ratio: 1;
   overflow: clip;
