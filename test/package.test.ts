@@ -271,6 +271,51 @@ it('has a core entry of at most 18 kB gzip, format data and fitted maps counted 
   expect(sizes.core).toBeLessThanOrEqual(18_000);
 });
 
+it('has an element of at most 7 kB gzip beside the core, which it imports like any user', async () => {
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    publicDir: false,
+    build: {
+      write: false,
+      minify: true,
+      target: 'es2022',
+      rolldownOptions: { input: join(root, 'src', 'element', 'define.ts'), external: '../index' },
+    },
+  });
+  const parts = [built].flat().flatMap((output) => ('output' in output ? output.output : []));
+  expect(parts).toHaveLength(1);
+  const code = parts[0]?.type === 'chunk' ? parts[0].code : '';
+  const size = gzipSync(code, { level: 9 }).length;
+  console.log(`gzip: element ${size} bytes beside the core`);
+  expect(code).toContain('customElements');
+  expect(size).toBeGreaterThan(1000);
+  expect(size).toBeLessThanOrEqual(7000);
+  const folder = join(installed, 'dist', 'element');
+  const imports = (file: string): string[] =>
+    ts
+      .preProcessFile(readFileSync(file, 'utf8'))
+      .importedFiles.map(({ fileName }) => join(file, '..', fileName))
+      .flatMap((name) => (/dist\/shared/.test(name) ? [name, ...imports(name)] : [name]));
+  const own = imports(join(folder, 'define.js')).map((name) => relative(join(installed, 'dist'), name));
+  // Nothing but its own file and the core, which is fetched once for both.
+  expect(own).toEqual([expect.stringMatching(/^shared\/element-/), 'index.js']);
+});
+
+it('registers the element by one entry alone, and by that one in bundles too', async () => {
+  const folder = join(project, 'registers');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'index.html'), '<!doctype html><script type="module" src="./main.js"></script>');
+  const bundled = async (line: string): Promise<string> => {
+    writeFileSync(join(folder, 'main.js'), line);
+    await build({ root: folder, configFile: false, logLevel: 'error' });
+    const scripts = filesBelow(join(folder, 'dist')).filter((file) => file.endsWith('.js'));
+    return scripts.map((file) => readFileSync(file, 'utf8')).join('\n');
+  };
+  expect(await bundled("import 'latent-preview/element/define';")).toContain('customElements');
+  expect(await bundled("import 'latent-preview/element';")).not.toContain('customElements');
+});
+
 it('has no `any` in its sources', () => {
   const found: string[] = [];
   for (const file of filesBelow(join(root, 'src'))) {

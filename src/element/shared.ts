@@ -2,7 +2,6 @@
 // after its last user. What becomes of a lost device is decided by the users; here it is forgotten, so that whoever asks
 // next gets a new one.
 
-import { findDevice } from '../gpu/device';
 import {
   type Backend,
   createPreviewer,
@@ -13,6 +12,7 @@ import {
   loadWeights,
   type Previewer,
   type Progress,
+  requestDevice,
 } from '../index';
 
 /** What two elements must have in common to share a previewer. */
@@ -96,7 +96,7 @@ async function create(shared: Shared): Promise<Previewer> {
   const { signal } = controller;
   const decoder = await findDecoder(shared);
   signal.throwIfAborted();
-  const device = backend === 'cpu' ? undefined : (wanted.device ?? (await ownDevice(backend)));
+  const device = (backend === 'cpu' ? undefined : wanted.device) ?? (await ownDevice(backend));
   signal.throwIfAborted();
   device?.lost.then((info) => lose(shared, info));
   const previewer = await createPreviewer({
@@ -124,7 +124,7 @@ async function findDecoder(shared: Shared): Promise<Decoder | undefined> {
 function ownDevice(backend: Backend): Promise<GPUDevice | undefined> {
   const known = devices.get(backend);
   if (known) return known;
-  const found = findDevice(backend).then((acquired) => acquired?.device);
+  const found = requestDevice(backend);
   devices.set(backend, found);
   const over = (): void => {
     if (devices.get(backend) === found) devices.delete(backend);

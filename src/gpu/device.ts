@@ -43,6 +43,15 @@ export async function findDevice(backend: Backend, given?: GPUDevice): Promise<A
   return undefined;
 }
 
+/**
+ * The device that a previewer would make for itself, for several previewers to share: pass it to each as `device`, and destroy
+ * it after them. Undefined where they would decode on the CPU.
+ * @throws LatentPreviewError `gpu-unavailable` (backend `webgpu`)
+ */
+export async function requestDevice(backend: Backend = 'auto'): Promise<GPUDevice | undefined> {
+  return backend === 'cpu' ? undefined : (await findDevice(backend))?.device;
+}
+
 function missingApi(): string {
   if (globalThis.isSecureContext === false)
     return 'WebGPU is only there on secure pages; serve the page over https or from localhost';
