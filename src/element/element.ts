@@ -6,6 +6,7 @@ import { Parts } from './parts';
 import { Presenter } from './presenter';
 import { PreviewProperties } from './properties';
 import { Sight } from './sight';
+import { readFrame } from './wish';
 
 /** A window that is being dragged changes size many times a second. */
 const resizeMilliseconds = 100;
@@ -152,7 +153,8 @@ export class LatentPreviewElement extends PreviewProperties {
   /** Slider and words for what is on show. */
   #describe({ name, spatialDownscale }: LatentFormat, { width, height, frames }: LatentView, frame: number): void {
     this.#frames = frames;
-    this.#parts.frames(frame, frames);
+    // Not back to the one on show, where a person has moved on.
+    this.#parts.frames(readFrame(this.frame) ?? frame, frames);
     const place = frames > 1 ? `, frame ${frame + 1} of ${frames}` : '';
     const size = `${width * spatialDownscale} × ${height * spatialDownscale}`;
     this.#description = `${name} latent preview, ${size}${place}`;

@@ -5,7 +5,7 @@ import type { LatentPreviewError } from '../index';
 import type { ElementState, ProgressDetail } from './events';
 import { styles } from './styles';
 
-const texts = { latents: 'Loading latents', weights: 'Loading decoder', decode: 'Decoding' } as const;
+const texts = { start: 'Loading', latents: 'Loading latents', weights: 'Loading decoder', decode: 'Decoding' } as const;
 
 /** One style sheet for all elements of a document. */
 const sheets = new WeakMap<Document, CSSStyleSheet>();
@@ -19,7 +19,8 @@ export class Parts {
   readonly #loading: HTMLElement;
   readonly #message = element('span', { part: 'message' });
   readonly #error: HTMLElement;
-  readonly #frames = element('input', { part: 'frames', type: 'range', min: '0', 'aria-label': 'Frame', hidden: '' });
+  readonly #frames = element('input', { part: 'frames', type: 'range', min: '0', 'aria-label': 'Frame' });
+  readonly #bar = element('div', { class: 'frames', hidden: '' });
   #ratio = '';
 
   /** @param onRetry, onFrame what the person does */
@@ -33,7 +34,8 @@ export class Parts {
     this.#error = cover('error', 'cover', [this.#message, retry]);
     this.#error.role = 'alert';
     const natural = element('div', { class: 'natural' });
-    root.append(natural, this.#canvas, this.#frames, this.#loading, this.#error);
+    this.#bar.append(this.#frames);
+    root.append(natural, this.#canvas, this.#bar, this.#loading, this.#error);
   }
 
   /** Style sheets belong to one document. */
@@ -77,10 +79,11 @@ export class Parts {
     this.#canvas.hidden = state === 'empty';
     this.#loading.hidden = state !== 'loading';
     this.#error.hidden = state !== 'error';
+    this.#bar.hidden = state !== 'shown' || this.#frames.max === '0';
     if (state !== 'error') this.#message.textContent = '';
     if (state !== 'loading') return;
     this.#progress.removeAttribute('value');
-    this.#status.textContent = '';
+    this.#say(texts.start);
   }
 
   set progress({ phase, loaded, total }: ProgressDetail) {
@@ -89,8 +92,12 @@ export class Parts {
     if (share === undefined) this.#progress.removeAttribute('value');
     else this.#progress.value = share;
     const amount = phase === 'decode' ? '' : `, ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''} MB`;
-    this.#status.textContent = texts[phase] + amount;
-    this.#progress.ariaLabel = texts[phase];
+    this.#say(texts[phase], amount);
+  }
+
+  #say(what: string, amount = ''): void {
+    this.#status.textContent = what + amount;
+    this.#progress.ariaLabel = what;
   }
 
   set error({ message }: LatentPreviewError) {
@@ -104,9 +111,8 @@ export class Parts {
     this.#canvas.ariaHidden = label === undefined ? 'true' : null;
   }
 
-  /** The slider is there where there is something to choose. */
+  /** The slider is there where there is something to choose, and a picture. */
   frames(frame: number, frames: number): void {
-    this.#frames.hidden = frames < 2;
     this.#frames.max = String(frames - 1);
     this.#frames.value = String(frame);
     this.#frames.ariaValueText = `${frame + 1} of ${frames}`;

@@ -28,7 +28,8 @@ canvas {
   position: absolute;
   inset: 0;
   display: grid;
-  place-content: safe center;
+  grid-template-columns: minmax(0, 1fr);
+  align-content: safe center;
   justify-items: center;
   gap: 0.5em;
   padding: 0.75em;
@@ -47,17 +48,23 @@ button {
   font: inherit;
   padding: 0.25em 0.9em;
 }
-input {
+.frames {
   position: absolute;
   inset: auto 0.5rem 0.5rem;
-  margin: 0;
-  padding: 0.375rem;
   border-radius: 0.5rem;
-  background: color-mix(in srgb, Canvas 80%, transparent);
-  accent-color: var(--latent-preview-accent, auto);
+  background: var(--latent-preview-cover, color-mix(in srgb, Canvas 80%, transparent));
   opacity: 0;
 }
-:host(:hover) input, input:focus-visible { opacity: 1; }
-@media (hover: none) { input { opacity: 1; } }
-:focus-visible { outline: 2px solid var(--latent-preview-accent, Highlight); outline-offset: -2px; }
+:host(:hover) .frames, .frames:focus-within { opacity: 1; }
+@media (hover: none) { .frames { opacity: 1; } }
+input {
+  display: block;
+  box-sizing: border-box;
+  inline-size: 100%;
+  margin: 0;
+  padding: 0.375rem;
+  border-radius: inherit;
+  accent-color: var(--latent-preview-accent, auto);
+}
+:focus-visible { outline: 2px solid CanvasText; outline-offset: -2px; }
 `;

@@ -98,6 +98,26 @@ test('frames are chosen by keys, and only where there are frames', async ({ elem
     expect((await loads(page, 'b', ++count)).detail.frame).toBe(frame);
     expect(await on(page, 'b', (b) => b.frame)).toBe(String(frame));
   }
+  // A picture that comes when a person has moved on does not take the slider back.
+  const seen = await on(page, 'b', async (b) => {
+    const input = b.shadowRoot!.querySelector('input')!;
+    const seen: unknown[] = [];
+    b.addEventListener('load', ({ detail }) => void seen.push([detail.frame, input.value]));
+    const slide = (value: string): void => {
+      input.value = value;
+      input.dispatchEvent(new InputEvent('input', { bubbles: true, composed: true }));
+    };
+    slide('0');
+    // The decode has begun.
+    for (let turn = 0; turn < 8; turn++) await Promise.resolve();
+    slide('3');
+    while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    return seen;
+  });
+  expect(seen).toEqual([
+    [0, '3'],
+    [3, '3'],
+  ]);
   await page.keyboard.press('Tab');
   expect(await focused()).toBeUndefined();
   // Another file has no frames; a frame that is not there is an error that says which there are.
@@ -105,7 +125,7 @@ test('frames are chosen by keys, and only where there are frames', async ({ elem
     b.latents = { data: new Float32Array(16 * 4), shape: [16, 2, 2] };
   });
   await reaches(page, 'b', 'error');
-  expect((await told(page, 'error', 'b'))[0]!.detail.message).toMatch(/frame 2 is out of range; there are 1/);
+  expect((await told(page, 'error', 'b'))[0]!.detail.message).toMatch(/frame 3 is out of range; there are 1/);
   await on(page, 'b', (b) => b.removeAttribute('frame'));
   await reaches(page, 'b', 'shown');
   await expect(page.locator('#b').getByRole('slider')).toHaveCount(0);
