@@ -169,6 +169,16 @@ it('ships shaders whose lines are numbered as in their files', () => {
 
 it('type-checks strictly in a project that looks into the declarations', () => {
   const lines = entries.map(({ specifier }, k) => `import * as entry${k} from '${specifier}';\nexport { entry${k} };`);
+  // Who asks the document for the element gets its properties and the details of its events.
+  lines.push(`
+    const element = document.createElement('latent-preview');
+    element.latents = { data: new Float32Array(3), shape: [3, 1, 1] };
+    element.addEventListener('load', ({ detail }) => detail.milliseconds.toFixed());
+    element.addEventListener('error', ({ detail }) => detail.code === 'file' && element.reload());
+    element.addEventListener('devicelost', ({ detail }) => detail.recovering satisfies boolean);
+    element.addEventListener('click', ({ clientX }) => clientX.toFixed());
+    // @ts-expect-error
+    element.addEventListener('progress', ({ detail }) => detail.none);`);
   writeFileSync(join(project, 'types.ts'), lines.join('\n'));
   const options = ['--module', 'node16', '--target', 'es2022', '--lib', 'es2022,dom', '--strict', '--noEmit'];
   // `--types ''` would read @types of folders above.

@@ -63,7 +63,8 @@ export class LatentPreviewElement extends PreviewProperties {
       resized: () => {
         clearTimeout(this.#resizing);
         const wait = this.#state === 'shown' ? resizeMilliseconds : 0;
-        this.#resizing = setTimeout(() => this.#presenter.refresh(), wait);
+        // What failed does not mend by another size.
+        this.#resizing = setTimeout(() => this.#state !== 'error' && this.#presenter.refresh(), wait);
       },
     });
     this.#parts.style(this.ownerDocument);

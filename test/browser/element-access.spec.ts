@@ -162,6 +162,10 @@ test('says what is wrong, and tries again', async ({ element: page }) => {
   await expect(page.locator('#own')).toBeVisible();
   await expect(page.locator('#b').getByRole('button')).toBeHidden();
   await expect(page.locator('#a:not([hidden])').getByRole('button', { name: 'Try again' })).toBeVisible();
+  // Another size is no reason to try again.
+  await on(page, 'a', (a) => a.setAttribute('style', 'width: 300px'));
+  await page.waitForTimeout(200);
+  expect(await said('a')).toHaveLength(1);
   good = true;
   await page.locator('#a').getByRole('button').press('Enter');
   await on(page, 'b', (b) => b.reload());

@@ -214,3 +214,16 @@ test('reads buffers of the page’s device, and leaves that device to the page',
   await markup(page, '');
   await expect.poll(left, { timeout: 8000 }).toEqual({ destroyed: false, textures: 0, some: true });
 });
+
+test('does without a GPU, unless one is demanded', async ({ element: page }) => {
+  await page.evaluate(() => Object.defineProperty(navigator, 'gpu', { value: undefined }));
+  await markup(page, gpuElement('a').replace('backend="webgpu"', '') + gpuElement('b'));
+  expect((await loads(page, 'a', 1)).detail.backend).toBe('cpu');
+  expect(await seen(page, 'a')).toEqual(red);
+  await reaches(page, 'b', 'error');
+  const { code, message } = (await told(page, 'error', 'b'))[0]!.detail;
+  expect([code, message]).toEqual([
+    'gpu-unavailable',
+    expect.stringMatching(/no WebGPU .*; backend 'auto' or 'cpu' works/),
+  ]);
+});

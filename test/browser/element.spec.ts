@@ -196,6 +196,21 @@ test('shows the newest: of a stream, and of files that come in another order', a
   expect(shades.length).toBeGreaterThan(2);
   expect(shades.length).toBeLessThan(15);
   expect(shades).toEqual([...shades].sort((a, b) => a - b));
+  // A large one takes longer than the small one after it, and does not cover that.
+  const order = await on(page, 'a', async (a) => {
+    const seen: number[] = [];
+    a.addEventListener('load', ({ detail }) => void seen.push(detail.width));
+    const [width, height] = [2000, 1500];
+    // A box of its own: another shape of it would be measured first.
+    a.style.cssText = 'width: 50px; height: 50px';
+    a.latents = { data: new Float32Array(3 * width * height), shape: [3, height, width] };
+    await new Promise((resolve) => setTimeout(resolve));
+    a.latents = { data: new Float32Array(3), shape: [3, 1, 1] };
+    while (seen.at(-1) !== 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return seen;
+  });
+  expect(order).toEqual([2000, 1]);
   // The same object again is decoded again: its numbers may be others.
   const [before, after] = await on(page, 'a', async (a) => {
     const latents = { data: new Float32Array(3).fill(1), shape: [3, 1, 1] };
