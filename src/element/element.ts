@@ -81,12 +81,14 @@ export class LatentPreviewElement extends PreviewProperties {
     this.#presenter.reload();
   }
 
+  /** @internal */
   connectedCallback(): void {
     this.takeOver();
     this.#sight.start();
     this.changed();
   }
 
+  /** @internal */
   disconnectedCallback(): void {
     // Who moves an element takes it out first: what is put back in the same task keeps all.
     queueMicrotask(() => {
@@ -98,16 +100,18 @@ export class LatentPreviewElement extends PreviewProperties {
     });
   }
 
+  /** @internal */
   adoptedCallback(): void {
     this.#parts.style(this.ownerDocument);
   }
 
+  /** @internal */
   override attributeChangedCallback(name: string): void {
     if (name === 'aria-label') this.#label();
     else super.attributeChangedCallback(name);
   }
 
-  /** Once for all that is set in one task. */
+  /** Once for all that is set in one task. @internal */
   protected override changed(): void {
     if (this.#queued || !this.isConnected) return;
     this.#queued = true;
@@ -171,7 +175,10 @@ export class LatentPreviewElement extends PreviewProperties {
     this.#parts.label = shown && several ? this.ariaLabel || this.#description : undefined;
   }
 
-  #dispatch<Name extends keyof LatentPreviewEventMap>(name: Name, detail: LatentPreviewEventMap[Name]['detail']): void {
+  #dispatch<Name extends 'load' | 'progress' | 'error' | 'devicelost'>(
+    name: Name,
+    detail: LatentPreviewEventMap[Name]['detail'],
+  ): void {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }

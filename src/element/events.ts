@@ -42,8 +42,8 @@ export interface DeviceLostDetail {
   readonly recovering: boolean;
 }
 
-/** The element's events beside those that every element has. */
-export interface LatentPreviewEventMap {
+/** The element's events, by name. */
+export interface LatentPreviewEventMap extends Omit<HTMLElementEventMap, 'load' | 'progress' | 'error'> {
   load: CustomEvent<LoadDetail>;
   progress: CustomEvent<ProgressDetail>;
   /** Its detail is what went wrong; `detail.code` says of which kind. */
@@ -51,13 +51,11 @@ export interface LatentPreviewEventMap {
   devicelost: CustomEvent<DeviceLostDetail>;
 }
 
-type EventMap = Omit<HTMLElementEventMap, keyof LatentPreviewEventMap> & LatentPreviewEventMap;
-
 /** An element whose listeners know the details. */
 export interface PreviewElementBase extends HTMLElement {
-  addEventListener<K extends keyof EventMap>(
+  addEventListener<K extends keyof LatentPreviewEventMap>(
     type: K,
-    listener: (this: PreviewElementBase, event: EventMap[K]) => unknown,
+    listener: (this: HTMLElement, event: LatentPreviewEventMap[K]) => unknown,
     options?: boolean | AddEventListenerOptions,
   ): void;
   addEventListener(
@@ -65,9 +63,9 @@ export interface PreviewElementBase extends HTMLElement {
     listener: EventListenerOrEventListenerObject,
     options?: boolean | AddEventListenerOptions,
   ): void;
-  removeEventListener<K extends keyof EventMap>(
+  removeEventListener<K extends keyof LatentPreviewEventMap>(
     type: K,
-    listener: (this: PreviewElementBase, event: EventMap[K]) => unknown,
+    listener: (this: HTMLElement, event: LatentPreviewEventMap[K]) => unknown,
     options?: boolean | EventListenerOptions,
   ): void;
   removeEventListener(

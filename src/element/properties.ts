@@ -15,6 +15,7 @@ const attributes = ['src', 'format', 'decoder', 'domain', 'frame', 'upscale', 'b
 const properties = [...attributes, 'latents', 'device'] as const;
 
 export abstract class PreviewProperties extends Base {
+  /** @internal */
   static readonly observedAttributes: readonly string[] = [...attributes, 'aria-label'];
 
   #latents: LatentsInput | null = null;
@@ -23,7 +24,7 @@ export abstract class PreviewProperties extends Base {
   #device: GPUDevice | undefined;
   #revision = 0;
 
-  /** Something is said anew. */
+  /** Something is said anew. @internal */
   protected abstract changed(): void;
 
   /** URL of a file that `loadLatents` reads. */
@@ -107,6 +108,7 @@ export abstract class PreviewProperties extends Base {
     this.changed();
   }
 
+  /** @internal */
   attributeChangedCallback(name: string): void {
     // An attribute that is set takes the place of an object.
     if (name === 'format') this.#format = undefined;
@@ -114,7 +116,7 @@ export abstract class PreviewProperties extends Base {
     this.changed();
   }
 
-  /** What was set before the element was defined hides what is defined. */
+  /** What was set before the element was defined hides what is defined. @internal */
   protected takeOver(): void {
     for (const name of properties) {
       if (!Object.hasOwn(this, name)) continue;
@@ -124,7 +126,7 @@ export abstract class PreviewProperties extends Base {
     }
   }
 
-  /** Undefined where there is nothing to show. */
+  /** Undefined where there is nothing to show. @internal */
   protected get wish(): Wish | undefined {
     const source = this.#latents ?? this.src;
     if (source === '') return undefined;
