@@ -6,7 +6,7 @@ import { Parts } from './parts';
 import { Presenter } from './presenter';
 import { PreviewProperties } from './properties';
 import { Sight } from './sight';
-import { readFrame } from './wish';
+import { readFrame, type Size } from './wish';
 
 /** A window that is being dragged changes size many times a second. */
 const resizeMilliseconds = 100;
@@ -41,10 +41,7 @@ export class LatentPreviewElement extends PreviewProperties {
     this.#presenter = new Presenter({
       canvas: (backend) => this.#parts.canvasFor(backend),
       shape: (format, view) => this.#shape(format, view),
-      scaleFor: ({ width, height }) => {
-        const scales = [this.#sight.width / width, this.#sight.height / height];
-        return this.#parts.fills ? Math.max(...scales) : Math.min(...scales);
-      },
+      sizeOf: (picture) => this.#sizeOf(picture),
       waiting: () => this.#enter('loading'),
       progressed: (detail) => {
         this.#parts.progress = detail;
@@ -153,6 +150,16 @@ export class LatentPreviewElement extends PreviewProperties {
     // Boxes are measured between the two.
     requestAnimationFrame(() => setTimeout(() => this.#presenter.refresh()));
     return true;
+  }
+
+  #sizeOf({ width, height }: Size): Size {
+    const { width: columns, height: rows } = this.#sight;
+    const exact = Math.abs(columns * (height / width) - rows) < 1;
+    this.#parts.exact = exact;
+    if (exact) return { width: Math.round(columns), height: Math.round(rows) };
+    const scales = [columns / width, rows / height];
+    const scale = this.#parts.fills ? Math.max(...scales) : Math.min(...scales);
+    return { width: Math.round(width * scale), height: Math.round(height * scale) };
   }
 
   /** Slider and words for what is on show. */

@@ -70,9 +70,14 @@ export class Parts {
     return this.#canvas;
   }
 
-  /** Whether the picture fills the box and is cut, rather than lies within. */
+  /** Whether the box has the picture's shape. */
+  set exact(exact: boolean) {
+    this.#canvas.classList.toggle('exact', exact);
+  }
+
+  /** Whether the picture fills the box, rather than lies within. */
   get fills(): boolean {
-    return getComputedStyle(this.#canvas).objectFit === 'cover';
+    return getComputedStyle(this.#canvas).objectFit !== 'contain';
   }
 
   set state(state: ElementState) {

@@ -17,12 +17,13 @@ import { type Lease, leasePreviewer, sameWanted, type Wanted } from './shared';
 import {
   formatOf,
   isOther,
+  pictureSize,
   readBackend,
   readDomain,
   readFrame,
   readUpscale,
+  type Size,
   toLatents,
-  type Upscale,
   type Wish,
 } from './wish';
 
@@ -32,8 +33,8 @@ export interface Stage {
   canvas(backend: Previewer['backend']): HTMLCanvasElement;
   /** Gives the box the picture's shape. True where it has another size now: a refresh follows once it is measured. */
   shape(format: LatentFormat, view: LatentView): boolean;
-  /** Device pixels of the box per picture pixel where the whole picture fills it. */
-  scaleFor(picture: { readonly width: number; readonly height: number }): number;
+  /** The picture's size in the box, in device pixels. */
+  sizeOf(picture: Size): Size;
   /** Something is fetched or compiled first. */
   waiting(): void;
   progressed(detail: ProgressDetail): void;
@@ -153,7 +154,7 @@ export class Presenter {
     const view = viewLatents(latents, format);
     if (this.#stage.shape(format, view)) return;
     const frame = asked ?? Math.floor(view.frames / 2);
-    const size = this.#pictureSize(upscale, view, previewer);
+    const size = pictureSize(upscale, view, previewer, (picture) => this.#stage.sizeOf(picture));
     const next: Frame = { previewer, latents: loaded, frame, size };
     if (this.#shown && isSame(this.#shown, next)) return;
     const canvas = this.#stage.canvas(backend);
@@ -201,15 +202,6 @@ export class Presenter {
     // After the new one is taken, so that both share the device.
     before?.release();
     return lease;
-  }
-
-  #pictureSize(upscale: Upscale, view: LatentView, { format, decoder }: Previewer): FrameOptions['size'] {
-    if (upscale === 'latent' || upscale === 'image') return upscale;
-    const most = Math.max(decoder.upscale, format.spatialDownscale);
-    const scale = upscale === 'auto' ? Math.min(this.#stage.scaleFor(view), most) : upscale;
-    // Smaller than decoded is the browser's to show: it averages.
-    if (upscale === 'auto' && scale <= decoder.upscale) return 'latent';
-    return { width: Math.round(view.width * scale), height: Math.round(view.height * scale) };
   }
 
   /** The device went, at work or idle. */

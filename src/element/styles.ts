@@ -24,6 +24,8 @@ canvas {
   object-fit: var(--latent-preview-fit, contain);
   image-rendering: var(--latent-preview-rendering, auto);
 }
+/* A box of the picture's shape has a fraction of a pixel more or less, which is no reason for a gap. */
+canvas.exact { object-fit: fill; }
 .cover {
   position: absolute;
   inset: 0;

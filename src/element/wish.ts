@@ -12,6 +12,7 @@ import {
   type Latents,
   latentsFromArray,
   latentsFromBuffer,
+  type Previewer,
   type Shape,
   type Tensor,
 } from '../index';
@@ -96,6 +97,29 @@ export function formatOf(latents: Latents): LatentFormat {
       ? `latent-preview: no format is given; by their numbers the latents may be ${ids.join(', ')}: set format="${ids[0]}"`
       : 'latent-preview: no format is given, and none that is known has such latents; set `format` to an object of your own',
   );
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** As FrameOptions has it. @param sizeOf the picture's size in its box, in device pixels */
+export function pictureSize(
+  upscale: Upscale,
+  { width, height }: Size,
+  { format, decoder }: Previewer,
+  sizeOf: (picture: Size) => Size,
+): 'latent' | 'image' | Size {
+  if (upscale === 'latent' || upscale === 'image') return upscale;
+  const times = (scale: number): Size => ({ width: width * scale, height: height * scale });
+  if (upscale !== 'auto') return times(upscale);
+  const size = sizeOf({ width, height });
+  // Smaller than decoded is the browser's to show: it averages. Larger than the image, there is nothing to gain.
+  if (size.width <= width * decoder.upscale) return 'latent';
+  return size.width < width * format.spatialDownscale
+    ? size
+    : times(Math.max(format.spatialDownscale, decoder.upscale));
 }
 
 /** Undefined: the middle one. @throws LatentPreviewError `shape` */
