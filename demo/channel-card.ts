@@ -7,7 +7,8 @@ import { make } from './dom';
 export interface Card {
   readonly channel: number;
   readonly element: HTMLElement;
-  show(what: Channels, chosen: boolean): void;
+  show(what: Channels): void;
+  choose(chosen: boolean): void;
 }
 
 export function createCard(channel: number, onChoose: () => void): Card {
@@ -22,14 +23,16 @@ export function createCard(channel: number, onChoose: () => void): Card {
   return {
     channel,
     element,
-    show(what, chosen) {
+    show(what) {
       const { mean, std } = what.statistics[channel] as Statistics;
-      input.checked = chosen;
       input.ariaLabel = `Channel ${channel}: mean ${brief(mean)}, deviation ${brief(std)}`;
       drawChannel(canvas, what, channel);
       bars.show(what.histograms[channel] as Histogram);
       figures.textContent = `${brief(mean, 2)} ± ${brief(std, 2)}`;
       element.title = `Channel ${channel}: mean ${brief(mean)}, standard deviation ${brief(std)}`;
+    },
+    choose(chosen) {
+      input.checked = chosen;
     },
   };
 }

@@ -2,9 +2,10 @@
 // large, with the number under the pointer. Of the latents as they are stored, before any decoder.
 
 import type { Palette } from '../src/channels/index';
+import { notFinite } from '../src/channels/statistics';
 import { type Card, createCard } from './channel-card';
 import { createDetail } from './channel-detail';
-import { readChannels } from './channel-numbers';
+import { type Channels, readChannels } from './channel-numbers';
 import { oddText } from './channels';
 import { errorText, make } from './dom';
 import { fileOf } from './entry';
@@ -27,6 +28,8 @@ export function createChannelsPanel(store: Store, details: HTMLDetailsElement, p
 
   let palette: Palette = 'grey';
   let chosen = 0;
+  let seen: Entry['id'] | undefined;
+  let shown: Channels | undefined;
   let cards: readonly Card[] = [];
   let asked: readonly unknown[] = [];
   let last = 0;
@@ -76,17 +79,21 @@ export function createChannelsPanel(store: Store, details: HTMLDetailsElement, p
     odd.textContent = counted ? `${counted} They are magenta here.` : '';
 
     if (cards.length !== channels) {
-      cards = Array.from({ length: channels }, (_, channel) =>
-        createCard(channel, () => {
-          chosen = channel;
-          show(currentEntry(store.state) ?? entry);
-        }),
-      );
+      cards = Array.from({ length: channels }, (_, channel) => createCard(channel, () => choose(channel)));
       grid.replaceChildren(...cards.map(({ element }) => element));
     }
-    chosen = Math.min(chosen, channels - 1);
-    for (const card of cards) card.show(what, card.channel === chosen);
-    detail.show(what, chosen, palette);
+    for (const card of cards) card.show(what);
+    shown = what;
+    // What is new here begins with the channel that needs looking at.
+    const first = what.statistics.findIndex((each) => notFinite(each) > 0);
+    choose(entry.id === seen ? Math.min(chosen, channels - 1) : Math.max(first, 0));
+    seen = entry.id;
+  }
+
+  function choose(channel: number): void {
+    chosen = channel;
+    for (const card of cards) card.choose(card.channel === channel);
+    if (shown) detail.show(shown, channel, palette);
   }
 }
 

@@ -3,22 +3,30 @@
 
 import { channelStatistics, type Statistics } from '../src/channels/index';
 import type { Latents } from '../src/index';
+import { selectFrames } from '../src/view';
+import { familyOf } from './decoders';
 import { announce, byId, errorText, make } from './dom';
-import { fileOf } from './entry';
-import { currentEntry, type Store } from './state';
+import { fileOf, latentsOf, viewOf } from './entry';
+import { currentEntry, type Entry, type Store } from './state';
 
 export function connectChannels(store: Store): void {
   const details = byId('channels', HTMLDetailsElement);
   const panel = byId('channels-panel', HTMLElement);
   let loaded: Promise<void> | undefined;
-  details.addEventListener('toggle', () => {
-    if (!details.open) return;
-    loaded ??= import('./channels-panel').then(({ createChannelsPanel }) => createChannelsPanel(store, details, panel));
-    loaded.catch((error: unknown) => {
+  const load = async (): Promise<void> => {
+    try {
+      loaded ??= import('./channels-panel').then(({ createChannelsPanel }) =>
+        createChannelsPanel(store, details, panel),
+      );
+      await loaded;
+    } catch (error) {
       loaded = undefined;
       panel.textContent = `The panel could not be loaded: ${errorText(error)}. Close and open it to try again.`;
       announce(panel.textContent);
-    });
+    }
+  };
+  details.addEventListener('toggle', () => {
+    if (details.open) void load();
   });
 
   const notice = byId('not-finite', HTMLElement);
@@ -33,13 +41,27 @@ export function connectChannels(store: Store): void {
     if (!counted) return;
     const text = make('p', { textContent: `${counted} The picture shows them as 0.` });
     const where = make('button', { type: 'button', textContent: 'Show where' });
-    where.addEventListener('click', () => {
+    where.addEventListener('click', async () => {
+      const place = firstOdd(store);
+      if (place) store.setEntry(place.id, { position: place.position });
       details.open = true;
-      details.scrollIntoView({ block: 'nearest' });
-      details.querySelector('summary')?.focus();
+      await load();
+      details.scrollIntoView();
+      details.querySelector('summary')?.focus({ preventScroll: true });
     });
     notice.replaceChildren(text, where);
   });
+}
+
+/** Where in the entry on show there are such numbers: the picture on show, or the first that has some. */
+function firstOdd({ state }: Store): Pick<Entry, 'id' | 'position'> | undefined {
+  const entry = currentEntry(state);
+  const view = entry && viewOf(entry);
+  if (!entry || !view) return undefined;
+  const format = familyOf(entry.format);
+  const places = [entry.position, ...selectFrames(view, {})];
+  const found = places.find(({ item, frame }) => oddText(channelStatistics(latentsOf(entry), { item, frame, format })));
+  return found && { id: entry.id, position: { ...entry.position, ...found } };
 }
 
 /** `3 of 48 numbers are not finite: 2 NaN, 1 −∞.`; undefined where all are. */

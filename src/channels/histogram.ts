@@ -2,9 +2,9 @@
 
 import { LatentPreviewError } from '../errors';
 import type { Latents } from '../latents';
-import { type Selection, selectFrames } from '../view';
+import { selectFrames } from '../view';
 import { channelRange, type Range, requireRange } from './range';
-import { eachNumber, openLatents, type ReadOptions } from './read';
+import { eachNumber, openLatents, type SelectOptions } from './read';
 
 export interface Histogram {
   /** Bin k of n holds what lies from low + (high − low) · k / n up to where the next begins; the last its end too. */
@@ -15,7 +15,7 @@ export interface Histogram {
   readonly above: number;
 }
 
-export interface HistogramOptions extends ReadOptions, Partial<Selection> {
+export interface HistogramOptions extends SelectOptions {
   /** Default 64. */
   readonly bins?: number;
   /** Default: {@link channelRange}, the same for all channels. */
@@ -23,8 +23,7 @@ export interface HistogramOptions extends ReadOptions, Partial<Selection> {
 }
 
 /**
- * Of each unpacked channel, as stored, over all items and frames, or those of `item`, or `frame` of every item. NaN is in
- * no bin.
+ * Of each unpacked channel, as stored, over all items and frames or those selected. NaN is in no bin.
  * @throws LatentPreviewError `shape` where the latents lie in GPU memory or do not fit the format, and for bins or a range
  *   that are none; `format`
  */

@@ -8,7 +8,11 @@ import { isPalette, type Palette, writeColour } from './palette';
 import { channelRange, type Range, requireRange } from './range';
 import { eachNumber, type OpenLatents, openLatents, type ReadOptions } from './read';
 
-export interface ChannelImageOptions extends ReadOptions, Partial<Selection> {
+export interface ChannelImageOptions extends ReadOptions {
+  /** Which item of a batch; default 0. */
+  readonly item?: number;
+  /** Which latent frame of a clip; default the middle one. */
+  readonly frame?: number;
   /** Which unpacked one. Default: all, in rows, first to last, with a latent pixel of nothing between them. */
   readonly channel?: number;
   /** Channels in a row where all are drawn; default: as many as make the rows and columns equal, or one more. */
@@ -30,7 +34,7 @@ export interface ChannelImageOptions extends ReadOptions, Partial<Selection> {
 const mostPixels = 2 ** 28;
 
 /**
- * Draws the numbers as they are stored, of one item (default 0) and frame (default the middle one).
+ * Draws the numbers of one item and frame as they are stored.
  * @returns RGBA, opaque but between channels; an `ImageData`, in Node a plain object of the same shape
  * @throws LatentPreviewError `shape` where the latents lie in GPU memory or do not fit the format, and for options that are
  *   out of range; `format`

@@ -4,5 +4,5 @@ export { channelHistogram, type Histogram, type HistogramOptions } from './histo
 export { type ChannelImageOptions, channelImage } from './image';
 export { type Palette, paletteColours } from './palette';
 export { channelRange, type Range } from './range';
-export type { ReadOptions } from './read';
+export type { ReadOptions, SelectOptions } from './read';
 export { channelStatistics, type Statistics } from './statistics';

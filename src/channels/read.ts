@@ -17,6 +17,14 @@ export interface ReadOptions {
   readonly format?: string | LatentFormat;
 }
 
+/** Which of a batch's or clip's pictures are looked at. */
+export interface SelectOptions extends ReadOptions {
+  /** One item of a batch. Default: all. */
+  readonly item?: number;
+  /** One latent frame of a clip, of every item unless that is given too. Default: all. */
+  readonly frame?: number;
+}
+
 /** Latents in CPU memory, and how they are read. */
 export interface OpenLatents {
   readonly tensor: Tensor;

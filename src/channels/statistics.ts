@@ -2,8 +2,8 @@
 
 import type { Latents } from '../latents';
 import type { Tensor } from '../tensor';
-import { type Selection, selectFrames } from '../view';
-import { eachNumber, numbersOf, openLatents, type ReadOptions } from './read';
+import { selectFrames } from '../view';
+import { eachNumber, numbersOf, openLatents, type SelectOptions } from './read';
 
 export interface Statistics {
   /** All, finite or not. */
@@ -20,12 +20,12 @@ export interface Statistics {
 }
 
 /**
- * Of each unpacked channel, as stored, over all items and frames, or those of `item`, or `frame` of every item.
+ * Of each unpacked channel, as stored, over all items and frames or those selected.
  * @throws LatentPreviewError `shape` where the latents lie in GPU memory or do not fit the format, `format`
  */
 export function channelStatistics(
   latents: Latents,
-  { item, frame, ...reading }: ReadOptions & Partial<Selection> = {},
+  { item, frame, ...reading }: SelectOptions = {},
 ): readonly Statistics[] {
   const open = openLatents(latents, reading);
   const selections = selectFrames(open.view, { item, frame });

@@ -36,6 +36,10 @@ test('shows every channel on one scale, with its numbers', async ({ page }) => {
   await expect(page.locator('#not-finite')).toContainText('4 of 24 numbers are not finite: 2 NaN, 1 +∞, 1 −∞.');
   await page.getByRole('button', { name: 'Show where' }).click();
   await drawn(page);
+  await expect(page.locator('#channels > summary')).toBeInViewport();
+  // The channel that has them.
+  await expect(page.locator('.channel-list')).toHaveText('Channel2Mean0.5Std0Min0.5Max0.5Not finite4 of 8');
+  await page.getByRole('radio', { name: /^Channel 0/ }).check({ force: true });
   await expect(page.locator('#channels-panel > .facts')).toHaveText(
     '3 channels of 4×2, the numbers as stored (model domain), all on one scale.',
   );
@@ -67,6 +71,7 @@ test('reads the number under the pointer, and by keyboard', async ({ page }) => 
   await open(page, 'known.npy', known);
   await page.locator('#channels > summary').click();
   await drawn(page);
+  await page.getByRole('radio', { name: /^Channel 0/ }).check({ force: true });
   const readout = page.locator('.channel-readout');
   const box = await page.locator(large).boundingBox();
   const position = { x: (box?.width ?? 0) * 0.9, y: (box?.height ?? 0) * 0.9 };
@@ -110,5 +115,23 @@ test('follows the item on show, and what the numbers are read as', async ({ page
   await expect(facts).toContainText('item 2 of 2');
   await expect(third).toContainText('5 ± 0');
   await expect(page.locator('.channel-card').first()).toContainText('1 ± 0');
+  // Once chosen, a channel stays through the sequence.
+  await third.click();
+  await page.locator('#scrub').fill('0');
+  await expect(page.locator('.channel-list')).toContainText('Channel3Mean0Std0');
   await expect(page.locator('#not-finite')).toBeHidden();
+});
+
+test('leads to the item whose numbers are none', async ({ page }) => {
+  await openDemo(page);
+  const items = [0, 1, 2].flatMap((item) =>
+    Array.from({ length: 3 * 64 }, (_, k) => (item === 1 && k === 70 ? Number.NaN : 0)),
+  );
+  await open(page, 'items.npy', npy([3, 3, 8, 8], items));
+  await expect(page.locator('#not-finite')).toContainText('1 of 576 numbers is not finite: 1 NaN.');
+  await page.getByRole('button', { name: 'Show where' }).click();
+  await drawn(page);
+  await expect(page.locator('#channels-panel > .facts')).toContainText('item 2 of 3');
+  await expect(page.locator('.channel-list')).toContainText('Channel1');
+  await expect(page.locator('#scrub')).toHaveValue('1');
 });
