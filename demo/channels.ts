@@ -1,7 +1,7 @@
 // The Channels panel's door: what it needs is loaded when it is first opened. And the notice at the picture where latents
 // hold what is no number.
 
-import { channelStatistics, type Statistics } from '../src/channels/index';
+import { channelStatistics, type Statistics, tensorStatistics } from '../src/channels/statistics';
 import type { Latents } from '../src/index';
 import { selectFrames } from '../src/view';
 import { familyOf } from './decoders';
@@ -85,7 +85,7 @@ const known = new WeakMap<Latents, string | false>();
 function countOdd(latents: Latents): string | false {
   let found = known.get(latents);
   if (found === undefined) {
-    found = oddText(channelStatistics({ tensor: latents.tensor, domain: 'model', domainFrom: 'default' })) ?? false;
+    found = ('buffer' in latents.tensor ? undefined : oddText([tensorStatistics(latents.tensor)])) ?? false;
     known.set(latents, found);
   }
   return found;

@@ -31,7 +31,7 @@ export type NoiseLevels =
 /** p and q: x0 = first · p + second · q. */
 export type Factors = readonly [number, number];
 
-const wrong = (what: string): LatentPreviewError => new LatentPreviewError('shape', `predictX0: ${what}`);
+export const wrong = (what: string): LatentPreviewError => new LatentPreviewError('shape', `predictX0: ${what}`);
 
 /** Of a sample and a model's output. @throws LatentPreviewError `shape` where the level is none, or says nothing of x0 */
 export function predictionFactors(prediction: Prediction, { sigma, alphaCumprod }: Partial<NoiseLevel>): Factors {

@@ -13,13 +13,14 @@ import {
   type Prediction,
   predictionFactors,
   stepFactors,
+  wrong,
 } from './factors';
 
 /** Where x0 is computed. */
 export interface ComputeOptions {
   /**
-   * A previewer's, or your own: x0 is computed there and its tensor lies in a buffer. Undefined: on the CPU, which for
-   * latents in CPU memory is as quick as uploading them.
+   * A previewer's, or your own: x0 is computed there and its tensor lies in a buffer. Undefined: on the CPU, which does for
+   * latents in CPU memory: it is two products a number.
    */
   readonly device?: GPUDevice | undefined;
   /**
@@ -195,5 +196,3 @@ function requireAlike([first, second]: Pair<Latents>, [one, other]: Pair<string>
       `predictX0: ${one} is in the '${first.domain}' domain, ${other} in '${second.domain}'; needed is one domain`,
     );
 }
-
-const wrong = (what: string): LatentPreviewError => new LatentPreviewError('shape', `predictX0: ${what}`);
