@@ -63,7 +63,10 @@ test('shows every channel on one scale, with its numbers', async ({ page }) => {
   await page.locator('input[name=channel-palette][value=diverging]').check({ force: true });
   await expect.poll(() => reds(page, '.channel-card canvas', 1)).toEqual(Array(8).fill(20));
   expect((await reds(page, large))[0]).toBe(244);
-  expect(await violations(page)).toEqual([]);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page)).toEqual([]);
+  }
 });
 
 test('reads the number under the pointer, and by keyboard', async ({ page }) => {
