@@ -52,8 +52,12 @@ export interface LatentFormat {
   readonly dims: 2 | 3;
   /** Picture pixels per latent pixel and side, for latents of `channels` channels (unpacked). */
   readonly spatialDownscale: number;
-  /** Frames of video per latent frame. */
+  /** Frames of video per latent frame, but for the first one of causal VAEs. */
   readonly temporalDownscale?: number;
+  /** Whether the first latent frame is one frame of video, and looks no further. Default true. Of video. */
+  readonly causal?: boolean;
+  /** At which the family makes video. Absent where it publishes no rate. */
+  readonly framesPerSecond?: number;
   /**
    * Domain conversion, per channel: model = (vae − shiftFactor − mean) × scalingFactor / std.
    * `latentsMean` and `latentsStd` have one entry per channel, per *packed* channel where `packing` is given and there
