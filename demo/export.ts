@@ -127,7 +127,7 @@ export function createExports(store: Store, pictures: Pictures): Exports {
   async function* filmFrames(sequence: Sequence, signal: AbortSignal): AsyncGenerator<FilmFrame> {
     for await (const [step, frame] of steps(sequence, signal)) {
       const image = await pictures.image(frame, { signal, background: true });
-      yield { image, duration: sequence.timing.frames[step]?.duration ?? 0 };
+      yield { image, count: sequence.timing.frames[step]?.videoFrames ?? 1 };
     }
   }
 
@@ -161,7 +161,7 @@ export function createExports(store: Store, pictures: Pictures): Exports {
   const film =
     (kind: FilmKind) =>
     (sequence: Sequence, signal: AbortSignal): Promise<Blob> =>
-      encodeFilm(kind, filmFrames(sequence, signal), signal);
+      encodeFilm(kind, filmFrames(sequence, signal), { framesPerSecond: sequence.timing.framesPerSecond, signal });
   const makers: Record<Kind, (sequence: Sequence, signal: AbortSignal) => Promise<Blob>> = {
     sheet,
     zip,

@@ -5,10 +5,15 @@ import type { GifAnswer, GifRequest } from './gif.worker';
 
 export type FilmKind = 'gif' | 'mp4' | 'webm';
 
-/** One picture, and for how long it is on show, in seconds. All of a film have one size. */
+/** One picture, and for how many frames of the film it is on show. All of a film have one size. */
 export interface FilmFrame {
   readonly image: ImageData;
-  readonly duration: number;
+  readonly count: number;
+}
+
+interface FilmOptions {
+  readonly framesPerSecond: number;
+  readonly signal: AbortSignal;
 }
 
 const codecs = { mp4: ['avc'], webm: ['vp9', 'vp8'] } as const;
@@ -16,9 +21,9 @@ const codecNames = { mp4: 'H.264', webm: 'VP9 or VP8' } as const;
 /** Encoders of H.264 take nothing smaller. */
 const smallestSide = 16;
 
-/** The signal's reason where it aborts. */
-export function encodeFilm(kind: FilmKind, frames: AsyncIterable<FilmFrame>, signal: AbortSignal): Promise<Blob> {
-  return kind === 'gif' ? encodeGif(frames, signal) : encodeVideo(kind, frames, signal);
+/** Rejects with the signal's reason where that aborts. */
+export function encodeFilm(kind: FilmKind, frames: AsyncIterable<FilmFrame>, options: FilmOptions): Promise<Blob> {
+  return kind === 'gif' ? encodeGif(frames, options) : encodeVideo(kind, frames, options);
 }
 
 /** Whether the browser has an encoder at all; one for the very size is looked for when the film is made. */
@@ -46,7 +51,7 @@ export function gifDelays(): (seconds: number) => number {
   };
 }
 
-async function encodeGif(frames: AsyncIterable<FilmFrame>, signal: AbortSignal): Promise<Blob> {
+async function encodeGif(frames: AsyncIterable<FilmFrame>, { framesPerSecond, signal }: FilmOptions): Promise<Blob> {
   const worker = new Worker(new URL('./gif.worker.ts', import.meta.url), { type: 'module' });
   const ask = (request: GifRequest, transfer: Transferable[] = []): Promise<GifAnswer> =>
     new Promise((resolve, reject) => {
@@ -57,11 +62,11 @@ async function encodeGif(frames: AsyncIterable<FilmFrame>, signal: AbortSignal):
     });
   try {
     const delay = gifDelays();
-    for await (const { image, duration } of frames) {
+    for await (const { image, count } of frames) {
       signal.throwIfAborted();
       const { width, height, data } = image;
       if (Math.max(width, height) > 65_535) throw new Error(`GIF: ${width}×${height} is more than 65535 a side`);
-      await ask({ image: { width, height, data }, hundredths: delay(duration) }, [data.buffer]);
+      await ask({ image: { width, height, data }, hundredths: delay(count / framesPerSecond) }, [data.buffer]);
     }
     return new Blob([(await ask('end')) as Uint8Array<ArrayBuffer>], { type: 'image/gif' });
   } finally {
@@ -70,14 +75,18 @@ async function encodeGif(frames: AsyncIterable<FilmFrame>, signal: AbortSignal):
   }
 }
 
-async function encodeVideo(kind: 'mp4' | 'webm', frames: AsyncIterable<FilmFrame>, signal: AbortSignal): Promise<Blob> {
+async function encodeVideo(
+  kind: 'mp4' | 'webm',
+  frames: AsyncIterable<FilmFrame>,
+  { framesPerSecond, signal }: FilmOptions,
+): Promise<Blob> {
   const {
     BufferTarget,
     CanvasSource,
     getFirstEncodableVideoCodec,
     Mp4OutputFormat,
     Output,
-    QUALITY_HIGH,
+    QUALITY_VERY_HIGH,
     WebMOutputFormat,
   } = await import('mediabunny');
   const target = new BufferTarget();
@@ -85,21 +94,24 @@ async function encodeVideo(kind: 'mp4' | 'webm', frames: AsyncIterable<FilmFrame
   const output = new Output({ format, target });
   const canvas = new OffscreenCanvas(1, 1);
   let source: InstanceType<typeof CanvasSource> | undefined;
-  let time = 0;
+  let written = 0;
   try {
-    for await (const { image, duration } of frames) {
+    for await (const { image, count } of frames) {
       signal.throwIfAborted();
       drawEven(canvas, image);
       if (!source) {
         const { width, height } = canvas;
         const codec = await getFirstEncodableVideoCodec([...codecs[kind]], { width, height });
         if (!codec) throw new Error(noEncoder(kind, `${width}×${height}`));
-        source = new CanvasSource(canvas, { codec, quality: QUALITY_HIGH });
-        output.addVideoTrack(source);
+        source = new CanvasSource(canvas, { codec, quality: QUALITY_VERY_HIGH });
+        output.addVideoTrack(source, { frameRate: framesPerSecond });
         await output.start();
       }
-      await source.add(time, duration);
-      time += duration;
+      // Each frame of the film by itself: players are poor at frames of unequal length, and repeated ones take few bytes.
+      for (const end = written + count; written < end; written++) {
+        signal.throwIfAborted();
+        await source.add(written / framesPerSecond, 1 / framesPerSecond);
+      }
     }
     await output.finalize();
   } catch (error) {

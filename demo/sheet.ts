@@ -12,8 +12,8 @@ import { axisNames } from './player';
 import type { Previewers } from './previewers';
 import { type Axis, currentEntry, type Entry, type State, type Store } from './state';
 
-/** CSS pixels between cells, and of the smallest cell's width: below it the sheet scrolls. */
-const [gap, smallest] = [6, 72];
+/** CSS pixels around all cells, between them, and of the smallest cell's width: below it the sheet scrolls. */
+const [edge, gap, smallest] = [3, 6, 72];
 
 export interface Sheet {
   /** All pictures, or the one. */
@@ -148,10 +148,11 @@ export function createSheet(store: Store, previewers: Previewers, pictures: Pict
     list.ariaLabel = `${cells.length} ${axisNames[axis]}`;
     for (const [index, { button }] of cells.entries()) {
       const start = timed?.frames[index]?.start;
-      const detail = axis === 'file' ? (entry.files[index]?.name ?? '') : start === undefined ? '' : seconds(start);
-      button.ariaLabel = [`${name} ${index + 1} of ${cells.length}`, detail].filter(Boolean).join(', ');
+      const text = start === undefined ? String(index + 1) : `${index + 1} · ${seconds(start)}`;
+      const file = axis === 'file' ? entry.files[index]?.name : undefined;
+      button.ariaLabel = file ? `${name} ${text}: ${file}` : `${name} ${text}`;
       const [tag] = button.getElementsByClassName('tag');
-      if (tag) tag.textContent = start === undefined ? String(index + 1) : `${index + 1} · ${detail}`;
+      if (tag) tag.textContent = text;
     }
   }
 
@@ -172,8 +173,8 @@ export function createSheet(store: Store, previewers: Previewers, pictures: Pict
 
   /** Cells as large as they can be with all in sight, or scrolled where they would be too small. */
   function arrange(): void {
-    const { clientWidth: width, clientHeight: height } = sheet;
-    if (width === 0 || cells.length === 0) return;
+    const [width, height] = [sheet.clientWidth - 2 * edge, sheet.clientHeight - 2 * edge];
+    if (width <= 0 || cells.length === 0) return;
     const { columns, rows } = sheetGrid(cells.length, ratio, width / height);
     const across = Math.floor((width - gap * (columns - 1)) / columns);
     const down = Math.floor(((height - gap * (rows - 1)) / rows) * ratio);
