@@ -186,7 +186,11 @@ async function findMissing(): Promise<readonly ('mp4' | 'webm')[]> {
 /** What a saved sequence will be: the size and the rate are those of the page. */
 function describe(frame: Frame, { frames, duration, framesPerSecond }: PlayTime): string {
   const { width, height } = sizeOf(frame);
-  return `${frames.length} pictures of ${width}×${height}; a film of them lasts ${seconds(duration)}, at ${framesPerSecond} fps. Size and fps are as set on the page.`;
+  const slow = frames.some((one) => one.duration < 0.02) ? ' A GIF is slower: it shows each for 0.02 s at least.' : '';
+  return (
+    `${frames.length} pictures of ${width}×${height}; a film of them lasts ${seconds(duration)}, at ${framesPerSecond} fps. ` +
+    `Size and fps are as set on the page.${slow}`
+  );
 }
 
 function sizeOf({ entry, choice, options }: Frame): { readonly width: number; readonly height: number } {

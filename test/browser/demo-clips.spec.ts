@@ -211,6 +211,10 @@ test('saves a batch as GIF: every colour, at the rate that is set', async ({ pag
   expect(frames.map(({ size }) => size)).toEqual(batch.map(() => [9, 9]));
   // 8⅓ hundredths each, 41⅔ in all.
   expect(frames.map(({ hundredths }) => hundredths)).toEqual([8, 9, 8, 8, 9]);
+  await page.locator('#fps').fill('120');
+  await expect(page.locator('#saving-note')).toContainText('A GIF is slower: it shows each for 0.02 s at least.');
+  const fast = await readGif(page, (await saved(page, '#save-gif')).bytes);
+  expect(fast.frames.map(({ hundredths }) => hundredths)).toEqual([2, 2, 2, 2, 2]);
 });
 
 test('saves a clip as GIF in the time of its video, and as a contact sheet', async ({ page }) => {
