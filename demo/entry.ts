@@ -51,7 +51,7 @@ export function playedAxis(entry: Entry): { readonly axis: Axis; readonly count:
 /** Which pictures are shown side by side: the items of a batch before the frames of each. */
 export function sheetAxis(entry: Entry): Axis | undefined {
   const axes = axesOf(entry).map(({ axis }) => axis);
-  return entry.sheet?.axis ?? (axes.includes('item') ? 'item' : axes[0]);
+  return axes.find((axis) => axis === (entry.sheet?.axis ?? 'item')) ?? axes[0];
 }
 
 /** Whether channels and frames cannot be told apart by their number, and nobody has said which is which. */

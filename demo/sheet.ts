@@ -1,19 +1,16 @@
 // All pictures along one axis side by side: a clip's contact sheet, a batch as a grid. One is enlarged by a click or Enter,
 // Escape leads back.
 
-import { sheetGrid } from '../src/clips/index';
 import { type Frame, frameOf } from './decode';
 import { isLong } from './decoders';
-import { byId, context2d, errorText, fillSelect, make } from './dom';
+import { byId, errorText, fillSelect } from './dom';
 import { axesOf, fileOf, sheetAxis, viewOf } from './entry';
 import type { Pictures } from './pictures';
 import { playTime, seconds } from './play-time';
 import { axisNames } from './player';
 import type { Previewers } from './previewers';
+import { createSheetCells } from './sheet-cells';
 import { type Axis, currentEntry, type Entry, type State, type Store } from './state';
-
-/** CSS pixels around all cells, between them, and of the smallest cell's width: below it the sheet scrolls. */
-const [edge, gap, smallest] = [3, 6, 72];
 
 export interface Sheet {
   /** All pictures, or the one. */
@@ -24,24 +21,17 @@ export interface Sheet {
   enlarge(): void;
 }
 
-interface Cell {
-  readonly element: HTMLElement;
-  readonly button: HTMLButtonElement;
-  readonly canvas: HTMLCanvasElement;
-}
-
 export function createSheet(store: Store, previewers: Previewers, pictures: Pictures): Sheet {
   const stage = byId('stage', HTMLElement);
   const sheet = byId('sheet', HTMLElement);
-  const list = byId('sheet-cells', HTMLUListElement);
   const toggle = byId('sheet-toggle', HTMLButtonElement);
   const axisSelect = byId('sheet-axis', HTMLSelectElement);
-  let cells: readonly Cell[] = [];
+  const cells = createSheetCells(sheet, enlarge);
   let asked: readonly unknown[] = [];
   let filling = new AbortController();
-  let ratio = 1;
+  let busy = false;
 
-  store.listen((state) => {
+  function update(state: State): void {
     const entry = currentEntry(state);
     const axis = entry && sheetAxis(entry);
     const open = entry?.sheet?.open === true && axis !== undefined;
@@ -50,58 +40,55 @@ export function createSheet(store: Store, previewers: Previewers, pictures: Pict
     toggle.ariaPressed = String(open);
     sheet.hidden = !open;
     stage.dataset.sheet = String(open);
-    if (!open || !entry) {
+    const axes = open ? axesOf(entry) : [];
+    byId('sheet-axis-field', HTMLElement).hidden = axes.length < 2;
+    if (!open) {
       filling.abort();
+      busy = false;
       asked = [];
       return;
     }
-    showAxes(entry, axis);
-    const needs = needsOf(state, entry, axis);
-    if (!same(needs, asked)) {
-      asked = needs;
-      void fill(state, entry, axis);
-    }
-    label(entry, axis);
-    choose(entry.position[axis]);
-  });
-
-  function showAxes(entry: Entry, axis: Axis): void {
-    const axes = axesOf(entry);
-    byId('sheet-axis-field', HTMLElement).hidden = axes.length < 2;
     fillSelect(axisSelect, [{ options: axes.map((one) => ({ value: one.axis, label: axisNames[one.axis] })) }], axis);
+    const count = axes.find((one) => one.axis === axis)?.count ?? 0;
+    const needs = needsOf(state, entry, axis);
+    // While it plays, each would abort the one before it for ever.
+    const plays = state.playing && needs[0] === asked[0] && needs[1] === asked[1];
+    if (!same(needs, asked) && !(plays && busy)) {
+      asked = needs;
+      busy = true;
+      void fill(state, entry, axis, count);
+    }
+    label(entry, axis, count);
+    cells.choose(entry.position[axis]);
   }
+  store.listen(update);
 
-  /** The ones there are stay until the new ones come. */
-  async function fill(state: State, entry: Entry, axis: Axis): Promise<void> {
+  async function fill(state: State, entry: Entry, axis: Axis, count: number): Promise<void> {
     filling.abort();
     filling = new AbortController();
     const { signal } = filling;
-    const count = axesOf(entry).find((one) => one.axis === axis)?.count ?? 0;
     const frames = Array.from({ length: count }, (_, index) =>
       frameOf(state, { ...entry, position: { ...entry.position, [axis]: index } }),
     );
     const view = viewOf(entry);
-    ratio = view ? view.width / view.height : 1;
-    if (cells.length !== count) cells = frames.map((_, index) => createCell(index));
-    list.replaceChildren(...cells.map(({ element }) => element));
     sheet.dataset.state = 'decoding';
-    arrange();
-    for (const { element } of cells) element.dataset.state = 'waiting';
+    cells.wait(count, view ? view.width / view.height : 1);
     const show = (index: number, image: ImageData): void => {
-      const cell = cells[index];
-      if (signal.aborted || !cell) return;
-      draw(cell.canvas, image);
-      cell.element.dataset.state = 'shown';
+      if (!signal.aborted) cells.draw(index, image);
     };
     try {
       await decodeAll(frames, axis, signal, show);
-      if (!signal.aborted) sheet.dataset.state = 'shown';
+      if (signal.aborted) return;
+      sheet.dataset.state = 'shown';
+      busy = false;
+      update(store.state);
     } catch (error) {
       if (signal.aborted) return;
+      busy = false;
       sheet.dataset.state = 'error';
       // Asked for again with the next change, such as that of the picture that was lost with the GPU.
       asked = [];
-      for (const { element, button } of cells) if (element.dataset.state === 'waiting') button.title = errorText(error);
+      cells.fail(errorText(error));
     }
   }
 
@@ -131,63 +118,17 @@ export function createSheet(store: Store, previewers: Previewers, pictures: Pict
     for (const [index, image] of images.entries()) show(index, image);
   }
 
-  function createCell(index: number): Cell {
-    const canvas = make('canvas', { width: 1, height: 1 });
-    canvas.ariaHidden = 'true';
-    const tag = make('span', { className: 'tag' });
-    tag.ariaHidden = 'true';
-    const button = make('button', { type: 'button', className: 'cell' }, canvas, tag);
-    button.addEventListener('click', () => enlarge(index));
-    return { element: make('li', {}, button), button, canvas };
-  }
-
-  function label(entry: Entry, axis: Axis): void {
+  function label(entry: Entry, axis: Axis, count: number): void {
     const timing = playTime(entry);
     const timed = timing?.video && timing.axis === axis ? timing : undefined;
     const name = { file: 'File', item: 'Item', frame: 'Frame' }[axis];
-    list.ariaLabel = `${cells.length} ${axisNames[axis]}`;
-    for (const [index, { button }] of cells.entries()) {
+    cells.list.ariaLabel = `${count} ${axisNames[axis]}`;
+    for (let index = 0; index < count; index++) {
       const start = timed?.frames[index]?.start;
       const text = start === undefined ? String(index + 1) : `${index + 1} · ${seconds(start)}`;
       const file = axis === 'file' ? entry.files[index]?.name : undefined;
-      button.ariaLabel = file ? `${name} ${text}: ${file}` : `${name} ${text}`;
-      const [tag] = button.getElementsByClassName('tag');
-      if (tag) tag.textContent = text;
+      cells.label(index, text, file ? `${name} ${text}: ${file}` : `${name} ${text}`);
     }
-  }
-
-  /** One of them takes the focus by Tab, the others by arrows. */
-  function choose(chosen: number): void {
-    for (const [index, { element, button }] of cells.entries()) {
-      button.tabIndex = index === chosen ? 0 : -1;
-      if (index === chosen) element.setAttribute('aria-current', 'true');
-      else element.removeAttribute('aria-current');
-    }
-    const cell = cells[chosen];
-    if (cell && list.contains(document.activeElement) && document.activeElement !== cell.button) cell.button.focus();
-  }
-
-  function columnsNow(): number {
-    return getComputedStyle(list).gridTemplateColumns.split(' ').length;
-  }
-
-  /** Cells as large as they can be with all in sight, or scrolled where they would be too small. */
-  function arrange(): void {
-    const [width, height] = [sheet.clientWidth - 2 * edge, sheet.clientHeight - 2 * edge];
-    if (width <= 0 || cells.length === 0) return;
-    const { columns, rows } = sheetGrid(cells.length, ratio, width / height);
-    const across = Math.floor((width - gap * (columns - 1)) / columns);
-    const down = Math.floor(((height - gap * (rows - 1)) / rows) * ratio);
-    const wanted = Math.min(across, down);
-    const least = Math.min(smallest, width);
-    const fitting = Math.max(1, Math.floor((width + gap) / (least + gap)));
-    const scrolls = wanted < least;
-    list.style.setProperty('--columns', String(scrolls ? fitting : columns));
-    list.style.setProperty(
-      '--cell',
-      `${scrolls ? Math.floor((width - 12 - gap * (fitting - 1)) / fitting) : wanted}px`,
-    );
-    list.style.setProperty('--ratio', String(ratio));
   }
 
   const patch = (change: (entry: Entry, axis: Axis) => Partial<Entry>): void => {
@@ -195,11 +136,8 @@ export function createSheet(store: Store, previewers: Previewers, pictures: Pict
     const axis = entry && sheetAxis(entry);
     if (entry && axis) store.setEntry(entry.id, change(entry, axis));
   };
+  const isOpen = (): boolean => currentEntry(store.state)?.sheet?.open === true;
   const setOpen = (open: boolean): void => patch((_, axis) => ({ sheet: { axis, open } }));
-  const moveTo = (index: number): void =>
-    patch(({ position }, axis) => ({
-      position: { ...position, [axis]: Math.min(Math.max(index, 0), cells.length - 1) },
-    }));
 
   function enlarge(index: number): void {
     patch(({ position }, axis) => ({ position: { ...position, [axis]: index }, sheet: { axis, open: false } }));
@@ -209,42 +147,40 @@ export function createSheet(store: Store, previewers: Previewers, pictures: Pict
   function openAll(): void {
     setOpen(true);
     const entry = currentEntry(store.state);
-    if (entry?.sheet?.open) cells[entry.position[entry.sheet.axis]]?.button.focus({ preventScroll: true });
+    if (entry?.sheet?.open) cells.focus(entry.position[entry.sheet.axis]);
   }
 
-  list.addEventListener('keydown', (event) => {
+  cells.list.addEventListener('keydown', (event) => {
     const entry = currentEntry(store.state);
     const axis = entry && sheetAxis(entry);
     if (!entry || !axis || event.ctrlKey || event.metaKey || event.altKey) return;
     const now = entry.position[axis];
+    const last = cells.list.children.length - 1;
     const to = new Map([
       ['ArrowLeft', now - 1],
       ['ArrowRight', now + 1],
-      ['ArrowUp', now - columnsNow()],
-      ['ArrowDown', now + columnsNow()],
+      ['ArrowUp', now - cells.columns()],
+      ['ArrowDown', now + cells.columns()],
       ['Home', 0],
-      ['End', cells.length - 1],
+      ['End', last],
     ]).get(event.key);
     if (to === undefined) return;
     event.preventDefault();
-    // Up and down stay in their column.
-    if (!event.key.startsWith('Arrow') || (to >= 0 && to < cells.length)) moveTo(to);
+    if (to >= 0 && to <= last) patch(({ position }) => ({ position: { ...position, [axis]: to } }));
   });
-  toggle.addEventListener('click', () => (currentEntry(store.state)?.sheet?.open ? setOpen(false) : setOpen(true)));
+  toggle.addEventListener('click', () => setOpen(!isOpen()));
   axisSelect.addEventListener('change', () => patch(() => ({ sheet: { axis: axisSelect.value as Axis, open: true } })));
-  new ResizeObserver(arrange).observe(sheet);
 
   return {
     toggle() {
-      if (currentEntry(store.state)?.sheet?.open) setOpen(false);
+      if (isOpen()) setOpen(false);
       else openAll();
     },
     back() {
-      const entry = currentEntry(store.state);
-      if (entry?.sheet && !entry.sheet.open) openAll();
+      if (currentEntry(store.state)?.sheet && !isOpen()) openAll();
     },
     enlarge() {
-      if (currentEntry(store.state)?.sheet?.open) setOpen(false);
+      if (isOpen()) setOpen(false);
     },
   };
 }
@@ -259,9 +195,3 @@ function needsOf({ decoders, backend }: State, entry: Entry, axis: Axis): readon
 
 const same = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((value, index) => value === b[index]);
-
-function draw(canvas: HTMLCanvasElement, image: ImageData): void {
-  canvas.width = image.width;
-  canvas.height = image.height;
-  context2d(canvas)?.putImageData(image, 0, 0);
-}
