@@ -223,6 +223,8 @@ test('saves a batch as GIF: every colour, at the rate that is set', async ({ pag
   expect(frames.map(({ hundredths }) => hundredths)).toEqual([8, 9, 8, 8, 9]);
   await page.locator('#fps').fill('120');
   await expect(page.locator('#saving-note')).toContainText('A GIF is slower: it shows each for 0.02 s at least.');
+  // What encodes it is in a worker; its notice is with the others.
+  expect(await (await page.request.get('/licences.md')).text()).toMatch(/^## gifenc - .*MIT.*\n\n[^#]{500}/m);
   const fast = await readGif(page, (await saved(page, '#save-gif')).bytes);
   expect(fast.frames.map(({ hundredths }) => hundredths)).toEqual([2, 2, 2, 2, 2]);
 });
