@@ -157,7 +157,7 @@ test('a contact sheet shows what the frames show; one is enlarged, and Escape le
 });
 
 test('a batch opens as a grid, and any item is enlarged', async ({ page }) => {
-  await open(page, 'batch.npy', colours(batch));
+  await open(page, 'batch.npy', colours(batch, 9));
   await expect(page.locator('#sheet')).toHaveAttribute('data-state', 'shown');
   expect(await cellColours(page)).toEqual(batch);
   await page.getByRole('button', { name: 'Item 4' }).click();
@@ -167,7 +167,7 @@ test('a batch opens as a grid, and any item is enlarged', async ({ page }) => {
   await page.keyboard.press('Escape');
   await expect(page.locator('#sheet')).toBeVisible();
   // The grid is about the batch alone: a picture on its own has none.
-  await give(page, 'drop', [{ name: 'one.npy', bytes: colours(batch.slice(0, 1)) }]);
+  await give(page, 'drop', [{ name: 'one.npy', bytes: colours(batch.slice(0, 1), 9) }]);
   await shown(page, 'one.npy');
   await expect(page.locator('#sheet')).toBeHidden();
   await expect(page.locator('#sheet-toggle')).toBeHidden();
@@ -341,7 +341,7 @@ test('odd sizes become even by their last row and column once more', async ({ pa
 
 test('a browser without encoders of video says so, and saves GIFs', async ({ page }) => {
   await page.addInitScript('delete globalThis.VideoEncoder');
-  await open(page, 'batch.npy', colours(batch));
+  await open(page, 'batch.npy', colours(batch, 9));
   await expect(page.locator('#save-mp4')).toBeDisabled();
   await expect(page.locator('#save-webm')).toBeDisabled();
   await expect(page.locator('#saving-note')).toContainText('This browser has no encoder of H.264');
@@ -349,7 +349,7 @@ test('a browser without encoders of video says so, and saves GIFs', async ({ pag
 });
 
 test('saving a film can be cancelled', async ({ page }) => {
-  await open(page, 'long.npy', colours(Array<number[]>(300).fill([9, 9, 9])));
+  await open(page, 'long.npy', colours(Array<number[]>(300).fill([9, 9, 9]), 9));
   for (const kind of ['gif', 'webm']) {
     await page.evaluate((kind) => {
       document.getElementById(`save-${kind}`)?.click();
