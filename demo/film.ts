@@ -40,7 +40,7 @@ export async function canEncode(kind: 'mp4' | 'webm'): Promise<boolean> {
  * Hundredths of a second, as GIF counts, of frames that last so many seconds. Rounded so that no error adds up; never less
  * than two, as browsers take less for ten.
  */
-export function gifDelays(): (seconds: number) => number {
+function gifDelays(): (seconds: number) => number {
   let wanted = 0;
   let given = 0;
   return (seconds) => {
@@ -53,12 +53,12 @@ export function gifDelays(): (seconds: number) => number {
 
 async function encodeGif(frames: AsyncIterable<FilmFrame>, { framesPerSecond, signal }: FilmOptions): Promise<Blob> {
   const worker = new Worker(new URL('./gif.worker.ts', import.meta.url), { type: 'module' });
-  const ask = (request: GifRequest, transfer: Transferable[] = []): Promise<GifAnswer> =>
+  const ask = (request: GifRequest): Promise<GifAnswer> =>
     new Promise((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<GifAnswer>) => resolve(data);
       worker.onerror = ({ message }) => reject(new Error(`GIF: ${message || 'the worker did not start'}`));
       signal.onabort = () => reject(signal.reason);
-      worker.postMessage(request, transfer);
+      worker.postMessage(request);
     });
   try {
     const delay = gifDelays();
@@ -66,7 +66,8 @@ async function encodeGif(frames: AsyncIterable<FilmFrame>, { framesPerSecond, si
       signal.throwIfAborted();
       const { width, height, data } = image;
       if (Math.max(width, height) > 65_535) throw new Error(`GIF: ${width}×${height} is more than 65535 a side`);
-      await ask({ image: { width, height, data }, hundredths: delay(count / framesPerSecond) }, [data.buffer]);
+      // Copied, not handed over: the page may keep the picture.
+      await ask({ image: { width, height, data }, hundredths: delay(count / framesPerSecond) });
     }
     return new Blob([(await ask('end')) as Uint8Array<ArrayBuffer>], { type: 'image/gif' });
   } finally {

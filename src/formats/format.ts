@@ -54,9 +54,9 @@ export interface LatentFormat {
   readonly spatialDownscale: number;
   /** Frames of video per latent frame, but for the first one of causal VAEs. */
   readonly temporalDownscale?: number;
-  /** Whether the first latent frame is one frame of video, and looks no further. Default true. Of video. */
+  /** Of video: whether the first latent frame stands for one frame of it alone. Default true. */
   readonly causal?: boolean;
-  /** At which the family makes video. Absent where it publishes no rate. */
+  /** Of the video that the family makes; absent where none was published. */
   readonly framesPerSecond?: number;
   /**
    * Domain conversion, per channel: model = (vae − shiftFactor − mean) × scalingFactor / std.

@@ -348,6 +348,34 @@ test('a browser without encoders of video says so, and saves GIFs', async ({ pag
   expect((await readGif(page, (await saved(page, '#save-gif')).bytes)).frames).toHaveLength(5);
 });
 
+test('a net of convolutions draws the grid one after the other, and a film of it leaves its pictures', async ({
+  page,
+}) => {
+  await openDemo(page);
+  const weights = readFileSync(new URL('../fixtures/conv/taesd.safetensors', import.meta.url));
+  const values = Array.from({ length: 3 * 4 * 5 * 6 }, (_, k) => 2 * Math.sin(k * 0.7 + Math.floor(k / 120)));
+  await give(page, 'drop', [
+    { name: 'taesd.safetensors', bytes: weights },
+    { name: 'three.npy', bytes: npy([3, 4, 5, 6], values) },
+  ]);
+  await shown(page, 'three.npy');
+  const sheet = page.locator('#sheet');
+  await expect(sheet).toHaveAttribute('data-state', 'shown');
+  const drawn = await cellColours(page);
+  expect(new Set(drawn.map(String)).size).toBe(3);
+  for (const round of [1, 2]) {
+    const { frames } = await readGif(page, (await saved(page, '#save-gif')).bytes);
+    expect(
+      frames.map(({ size }) => size),
+      `round ${round}`,
+    ).toEqual(drawn.map(() => [48, 40]));
+  }
+  await page.keyboard.press('g');
+  await page.keyboard.press('g');
+  await expect(sheet).toHaveAttribute('data-state', 'shown');
+  expect(await cellColours(page)).toEqual(drawn);
+});
+
 test('saving a film can be cancelled', async ({ page }) => {
   await open(page, 'long.npy', colours(Array<number[]>(300).fill([9, 9, 9]), 9));
   for (const kind of ['gif', 'webm']) {
