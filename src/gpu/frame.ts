@@ -8,6 +8,8 @@ import { passesOf, type Scratch, type StagedLayer, type Pass as StagePass, scrat
 /** A stage of a layer, ready to run. */
 export interface Step {
   readonly pipeline: GPUComputePipeline;
+  /** In its place where latents are plain (source.ts); absent where that is not worth it. */
+  readonly plainPipeline?: GPUComputePipeline;
   readonly weights: GPUBuffer | undefined;
   readonly takesAdded: boolean;
   readonly from: Scratch | undefined;
@@ -34,6 +36,8 @@ export interface BoundLatents {
   /** shaders/lib/latents.wgsl: LatentView. */
   readonly view: GPUBuffer;
   readonly domainMap: GPUBuffer;
+  /** As {@link isPlain} says. */
+  readonly plain: boolean;
 }
 
 interface Pass {
@@ -95,7 +99,7 @@ export class Frame {
     const pass = encoder.beginComputePass({ label: 'latent-preview decode' });
     const passes = slice === undefined ? this.#slices.flat() : this.#slices[slice];
     for (const current of passes) {
-      pass.setPipeline(current.step.pipeline);
+      pass.setPipeline(pipelineFor(current.step, latents));
       pass.setBindGroup(0, current.group ?? groups.get(current));
       pass.dispatchWorkgroups(...current.workgroups);
     }
@@ -129,12 +133,12 @@ export class Frame {
     const pass = { dispatch, step, workgroups, view };
     if (dispatch.input === 'latents') return { ...pass, group: undefined };
     const buffer = (step.from && this.#scratch.get(step.from)) ?? this.#buffers[dispatch.input];
-    return { ...pass, group: this.#bind(pass, [{ binding: 0, resource: { buffer } }]) };
+    return { ...pass, group: this.#bind(pass, step.pipeline, [{ binding: 0, resource: { buffer } }]) };
   }
 
   #bindLatents(bound: BoundLatents): ReadonlyMap<Pass, GPUBindGroup> {
     const known = this.#latents;
-    const keys = ['buffer', 'offset', 'size', 'view', 'domainMap'] as const;
+    const keys = ['buffer', 'offset', 'size', 'view', 'domainMap', 'plain'] as const;
     if (known && keys.every((key) => known.bound[key] === bound[key])) return known.groups;
     const { buffer, offset, size, view, domainMap } = bound;
     const entries: GPUBindGroupEntry[] = [
@@ -143,14 +147,20 @@ export class Frame {
       { binding: 6, resource: { buffer: view } },
     ];
     const readers = this.#slices.flat().filter(({ group }) => !group);
-    const groups = new Map(readers.map((pass) => [pass, this.#bind(pass, entries)] as const));
+    const groups = new Map(
+      readers.map((pass) => [pass, this.#bind(pass, pipelineFor(pass.step, bound), entries)] as const),
+    );
     this.#latents = { bound, groups };
     return groups;
   }
 
-  #bind({ dispatch, step, view }: Omit<Pass, 'group'>, input: readonly GPUBindGroupEntry[]): GPUBindGroup {
+  #bind(
+    { dispatch, step, view }: Omit<Pass, 'group'>,
+    pipeline: GPUComputePipeline,
+    input: readonly GPUBindGroupEntry[],
+  ): GPUBindGroup {
     const { layer, added, output } = dispatch;
-    const { pipeline, weights, takesAdded, to } = step;
+    const { weights, takesAdded, to } = step;
     // Something must be bound where nothing is added: not the output, which is written.
     const addedBuffer = added === undefined ? weights : this.#buffers[added];
     const goal = to ? this.#scratch.get(to) : output === 'picture' ? undefined : this.#buffers[output];
@@ -167,6 +177,10 @@ export class Frame {
     });
   }
 }
+
+/** Those that read no latents have no other. */
+const pipelineFor = ({ pipeline, plainPipeline }: Step, { plain }: BoundLatents): GPUComputePipeline =>
+  (plain && plainPipeline) || pipeline;
 
 const scratches = ['tiles', 'sums'] as const;
 

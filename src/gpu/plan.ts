@@ -11,7 +11,7 @@ import { ContentCache, RecentMap } from './memory';
 import { checkPicture } from './picture';
 import { bytesOfReal, fitsHalves, type Precision, toReals } from './precision';
 import { type Schedule, type ScheduleLimits, schedule } from './schedule';
-import { bindingRange, type LatentSource, latentWords } from './source';
+import { bindingRange, isPlain, type LatentSource, latentWords } from './source';
 import { familyOf, type KernelFamily, stagesOf } from './stages';
 
 export interface PlanOutput {
@@ -77,8 +77,13 @@ export async function compilePlan(
         },
       },
     };
-    const pipeline = await compileKernel(device, spec);
-    if (!values) return { pipeline, weights: undefined, takesAdded, from, to };
+    const plainSpec = { ...spec, kernel: { ...spec.kernel, constants: { ...spec.kernel.constants, plainLatents: 1 } } };
+    const [pipeline, plainPipeline] = await Promise.all([
+      compileKernel(device, spec),
+      stage.plainForm ? compileKernel(device, plainSpec) : undefined,
+    ]);
+    const pipelines = { pipeline, ...(plainPipeline && { plainPipeline }) };
+    if (!values) return { ...pipelines, weights: undefined, takesAdded, from, to };
     const packed = toReals(values, precision) as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     const weights = device.createBuffer({
       label: `${layers[index].name} ${index} weights`,
@@ -86,7 +91,7 @@ export async function compilePlan(
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
     });
     device.queue.writeBuffer(weights, 0, packed);
-    return { pipeline, weights, takesAdded, from, to };
+    return { ...pipelines, weights, takesAdded, from, to };
   };
   const steps = stages.map((ofLayer, index) => Promise.all(ofLayer.map((stage) => compileStage(stage, index))));
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
@@ -184,7 +189,7 @@ export class Plan {
     const { offset, size, base } = bindingRange(this.#device, source);
     const view = this.#latentViews.get(latentWords(source, base));
     const domainMap = this.#maps.get(source.domainMap);
-    frame.record(encoder, { buffer: source.buffer, offset, size, view, domainMap }, slice);
+    frame.record(encoder, { buffer: source.buffer, offset, size, view, domainMap, plain: isPlain(source) }, slice);
     return frame.picture;
   }
 

@@ -16,6 +16,8 @@ export interface Kernel {
   readonly takesAdded?: boolean;
   /** The shader keeps to `real` (shaders/lib/real-*.wgsl) for activations and weights, so that it takes half floats too. */
   readonly takesHalves?: boolean;
+  /** Reading latents takes most of its time: worth a second pipeline for plain ones (shaders/lib/latents.wgsl). */
+  readonly plainForm?: boolean;
 }
 
 /** The part of `GPUSupportedLimits` that kernels choose by. */
