@@ -77,6 +77,7 @@ const vaeApprox = (): readonly Layer[] => {
   ]);
 };
 
+const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
 const MiB = 2 ** 20;
 // 200 MiB in three; tests of the plan hold it to the same.
 const limits = { bufferBytes: (200 * MiB) / 3, sliceWork: 10e9 };
@@ -154,6 +155,39 @@ describe('memory', () => {
         );
         expect(extra).toBeLessThan(0.1);
       });
+  for (const side of [72, 128, 256])
+    it(`what rounds in blocks is computed in the blocks of the whole picture: ${side}×${side}`, () => {
+      const layers = taesd();
+      const shape = [4, side, side - 3];
+      const blocks = layers.map((one, index) => {
+        const { stages, tiling } = stagesOf(one, [index === 0 ? 4 : 64, 32, 32], device, 'winograd');
+        expect(stages).toHaveLength(tiling ? 3 : 1);
+        return tiling?.side ?? 1;
+      });
+      expect(new Set(blocks)).toEqual(new Set([1, 2, 4]));
+      const planned = schedule(layers, shape, limits, blocks);
+      expect(planned.buffers.length).toBeLessThanOrEqual(4);
+      expect(total(planned.buffers)).toBeLessThanOrEqual(3 * limits.bufferBytes);
+      expect(writes(planned).every((count) => count === 1)).toBe(true);
+      expectInside(layers, shape, planned);
+      const sizes: (readonly number[])[] = [];
+      for (const [k, one] of layers.entries()) sizes.push(one.outputShape(sizes[k - (one.from ?? 1)] ?? shape));
+      let cut = 0;
+      for (const { layer: k, view } of planned.slices.flat()) {
+        const [, height, width] = sizes[k]!;
+        const [block, right, below] = [blocks[k]!, view.pictureColumn + view.width, view.pictureRow + view.height];
+        expect(view.pictureColumn % block).toBe(0);
+        expect(view.pictureRow % block).toBe(0);
+        if (right % block) expect(right).toBe(width);
+        if (below % block) expect(below).toBe(height);
+        if (view.width < width! || view.height < height!) cut++;
+      }
+      expect(cut).toBeGreaterThan(1);
+      const whole = schedule(layers, shape, { ...limits, bufferBytes: Number.POSITIVE_INFINITY });
+      const extra = planned.work / whole.work - 1;
+      console.log(`TAESD in blocks ${side}×${side}: +${(extra * 100).toFixed(1)} % work`);
+      expect(extra).toBeLessThan(0.35);
+    });
   it('a picture far larger than memory is computed in tiles too', () => {
     const planned = schedule(taesd(), [4, 130, 1024], limits);
     expect(writes(planned).every((count) => count === 1)).toBe(true);
@@ -230,7 +264,6 @@ describe('slices', () => {
 });
 
 describe('stages', () => {
-  const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
   for (const [channels, upscale, side] of [
     [16, 1, 4],
     [64, 1, 4],

@@ -12,7 +12,10 @@ const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smoo
 
 // The other forms of a convolution.
 const convStages = ['winograd-tiles', 'nine-tiles', 'conv2d-products', 'winograd-pixels', 'nine-pixels'];
-const forms = [...convStages, 'conv2d-narrow'].map((name) => ({ name, input: 'activations' as const }));
+const forms = [...convStages, 'conv2d-narrow', 'conv2d-doubled'].map((name) => ({
+  name,
+  input: 'activations' as const,
+}));
 
 it('has one file per op and form of a convolution, and no other', () =>
   expect(

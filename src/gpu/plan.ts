@@ -47,12 +47,13 @@ export async function compilePlan(
   const layers = fuseLayers(decoderLayers);
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
   const shapes: (readonly number[])[] = [];
-  const stages = layers.map((layer, index) => {
+  const staged = layers.map((layer, index) => {
     const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
-    const staged = stagesOf(layer, input, device.limits, family);
-    return staged.stages.map((stage) => ({ stage, values: stage.weights?.() }));
+    return stagesOf(layer, input, device.limits, family);
   });
+  const blocks = staged.map(({ tiling }) => tiling?.side ?? 1);
+  const stages = staged.map(({ stages }) => stages.map((stage) => ({ stage, values: stage.weights?.() })));
   const halves = stages.flat().every(({ stage, values }) => stage.takesHalves && (!values || fitsHalves(values)));
   const precision = halves ? wanted : 'float32';
   const compileStage = async ({ stage, values }: (typeof stages)[number][number], index: number): Promise<Step> => {
@@ -96,7 +97,7 @@ export async function compilePlan(
   const steps = stages.map((ofLayer, index) => Promise.all(ofLayer.map((stage) => compileStage(stage, index))));
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
   const elementBytes = bytesOfReal[precision];
-  return new Plan(device, layers, await Promise.all(steps), precision, family, {
+  return new Plan(device, { layers, blocks }, await Promise.all(steps), precision, family, {
     bufferBytes,
     sliceWork,
     elementBytes,
@@ -109,6 +110,7 @@ export class Plan {
   readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
+  readonly #blocks: readonly number[];
   readonly #steps: readonly (readonly Step[])[];
   readonly #family: KernelFamily;
   readonly #limits: ScheduleLimits;
@@ -121,7 +123,7 @@ export class Plan {
 
   constructor(
     device: GPUDevice,
-    layers: readonly Layer[],
+    { layers, blocks }: { readonly layers: readonly Layer[]; readonly blocks: readonly number[] },
     steps: readonly (readonly Step[])[],
     precision: Precision,
     family: KernelFamily,
@@ -130,6 +132,7 @@ export class Plan {
     this.precision = precision;
     this.#device = device;
     this.#layers = layers;
+    this.#blocks = blocks;
     this.#steps = steps;
     this.#family = family;
     this.#limits = limits;
@@ -216,7 +219,8 @@ export class Plan {
   /** Worked out once for a size: every frame asks. */
   #plannedOf(shape: Shape): Planned {
     return this.#planned.get(shape.join('×'), () => {
-      const planned = schedule(this.#layers, shape, { ...this.#limits, bufferBytes: this.#bufferBytes });
+      const limits = { ...this.#limits, bufferBytes: this.#bufferBytes };
+      const planned = schedule(this.#layers, shape, limits, this.#blocks);
       const slices = planned.slices.map((slice) =>
         slice.map((dispatch) => ({
           dispatch,

@@ -71,17 +71,21 @@ export const viewWords = (view: DispatchView, strip: Strip = noStrip): Int32Arra
 
 /**
  * @param shape of the latents, (C, H, W)
+ * @param blocks of the kernels that run the layers: Axis in tiles.ts
  * @throws LatentPreviewError `gpu-limit` where not even the smallest tiles fit
  */
-export function schedule(layers: readonly Layer[], shape: Shape, limits: ScheduleLimits): Schedule {
+export function schedule(
+  layers: readonly Layer[],
+  shape: Shape,
+  limits: ScheduleLimits,
+  blocks: readonly number[] = [],
+): Schedule {
   const shapes: Shape[] = [];
   for (const [index, layer] of layers.entries())
     shapes[index] = layer.outputShape(shapes[inputOf(layers, index)] ?? shape);
-  const [best] = cutsOf(layers)
-    .flatMap(
-      (cut) =>
-        fittingTiles({ layers, shape, shapes, cut, elementBytes: limits.elementBytes ?? 4 }, limits.bufferBytes) ?? [],
-    )
+  const net = { layers, shape, shapes, blocks, elementBytes: limits.elementBytes ?? 4 };
+  const [best] = cutsOf(layers, blocks)
+    .flatMap((cut) => fittingTiles({ ...net, cut }, limits.bufferBytes) ?? [])
     .sort((a, b) => a.work - b.work);
   if (!best) throw tooLarge(shape, limits);
   const [, height, width] = shapes[layers.length - 1];
@@ -96,6 +100,7 @@ interface Net {
   /** Of the layers' outputs, (C, H, W). */
   readonly shapes: readonly Shape[];
   readonly cut: number;
+  readonly blocks: readonly number[];
   readonly elementBytes: number;
 }
 
@@ -108,10 +113,10 @@ interface Tiling extends Net {
 
 /**
  * Where tiles may start. Without whole-picture layers that is the latents, which are always there; what a tile looks at
- * beyond its edges is computed again. After whole-picture layers, at any later layer past which nothing looks back: its
- * activations then stay, in a fourth buffer, for the three that a tile takes are all in use.
+ * beyond its edges is computed again. After whole-picture layers, and where blocks make that much, at any later layer past
+ * which nothing looks back: its activations then stay, in a fourth buffer, for the three that a tile takes are all in use.
  */
-function cutsOf(layers: readonly Layer[]): number[] {
+function cutsOf(layers: readonly Layer[], blocks: readonly number[]): number[] {
   const whole = Math.max(-1, ...layers.map(({ reach }, index) => (Number.isFinite(reach) ? -1 : index)));
   const cuts = layers.flatMap((_, cut) => {
     const later = layers.flatMap((_, index) =>
@@ -119,7 +124,7 @@ function cutsOf(layers: readonly Layer[]): number[] {
     );
     return cut >= whole && cut < layers.length - 1 && later.every((read) => read >= cut) ? [cut] : [];
   });
-  return whole < 0 ? [-1] : [-1, ...cuts];
+  return whole < 0 && blocks.every((side) => side === 1) ? [-1] : [-1, ...cuts];
 }
 
 /** The fewest tiles that fit, about square: those recompute least. From the latents, tiles of whole-picture layers are one. */
@@ -144,8 +149,8 @@ function fittingTiles(net: Net, bufferBytes: number): Tiling | undefined {
   }
 }
 
-const axisOf = ({ layers, shape, shapes, cut }: Net, k: 1 | 2): Axis => ({
-  ...{ layers, cut, latents: shape[k] },
+const axisOf = ({ layers, shape, shapes, cut, blocks }: Net, k: 1 | 2): Axis => ({
+  ...{ layers, cut, blocks, latents: shape[k] },
   sizes: shapes.map((size) => size[k]),
 });
 

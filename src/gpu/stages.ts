@@ -4,7 +4,7 @@
 import { conv2d } from '../ops/conv2d';
 import { type Kernel, type KernelLimits, type Layer, paramsOf } from '../ops/op';
 import type { Shape } from '../tensor';
-import { narrowKernel, nineStages, winogradStages } from './conv-stages';
+import { doubledKernel, narrowKernel, nineStages, winogradStages } from './conv-stages';
 import type { Precision } from './precision';
 import { type DispatchView, viewWords } from './schedule';
 
@@ -50,7 +50,9 @@ export function stagesOf(layer: Layer, input: Shape, limits: KernelLimits, famil
   const staged = stageable ? (winogradStages(conv, adds) ?? nineStages(conv, adds)) : undefined;
   if (staged) return staged;
   const only = layer.kernel(input, limits);
-  const kernel = conv ? narrowKernel(only, conv, layer.outputShape(input)) : only;
+  const shape = layer.outputShape(input);
+  const doubled = conv && layer.input === 'activations' ? doubledKernel(only, conv, shape) : undefined;
+  const kernel = doubled ?? (conv ? narrowKernel(only, conv, shape) : only);
   return { stages: [{ ...kernel, workgroups: () => kernel.workgroups }] };
 }
 
