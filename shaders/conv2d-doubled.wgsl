@@ -16,7 +16,7 @@ fn matrixAt(k: u32) -> mat4x4<real> {
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let x = id.x * 4u;
-  let y = id.y * 2u;
+  let y = id.y * 2u + view.firstRow;
   let group = id.z;
   if (x >= view.width || y >= view.height) { return; }
 
@@ -32,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f();
 
   let left = i32(id.x * 2u) - 1;
-  let row = i32(id.y);
+  let row = i32(y / 2u);
   var k = outputChannelGroups + group * inputChannelGroups * 36u;
   for (var input = 0u; input < inputChannelGroups; input++) {
     let e0 = readGroupUnbranched(input, left, row);

@@ -18,12 +18,12 @@ const fewestChannels = 16;
 type Transform = readonly (readonly [number, number, number])[];
 
 /** For 3×3 at the picture's own size, with enough channels: Winograd's F(4×4, 3×3). */
-export function winogradStages(params: Conv2dParams, adds: boolean): StagedLayer | undefined {
+export function winogradStages(params: Conv2dParams, adds: boolean): Omit<StagedLayer, 'work'> | undefined {
   return params.upscale === 1 ? threeStages('winograd', winogradTransform(), 4, params, adds) : undefined;
 }
 
 /** For 3×3 on the picture at twice its size: nine products. */
-export function nineStages(params: Conv2dParams, adds: boolean): StagedLayer | undefined {
+export function nineStages(params: Conv2dParams, adds: boolean): Omit<StagedLayer, 'work'> | undefined {
   return params.upscale === 2 ? threeStages('nine', nineTransform, 2, params, adds) : undefined;
 }
 
@@ -33,7 +33,7 @@ function threeStages(
   side: number,
   params: Conv2dParams,
   adds: boolean,
-): StagedLayer | undefined {
+): Omit<StagedLayer, 'work'> | undefined {
   const { inputs, outputs, size, padding } = params;
   if (size !== 3 || padding !== 1 || Math.min(inputs, outputs) < fewestChannels) return undefined;
   const inputChannelGroups = Math.ceil(inputs / 4);
@@ -78,10 +78,11 @@ function threeStages(
 }
 
 /** For at most four channels, as a decoder ends: conv2d's own kernel computes eight. */
-export function narrowKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel {
-  if (outputs > 4) return conv;
-  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 8, 8);
-  return { ...conv, shader: 'conv2d-narrow', constants: { ...conv.constants, ...grid }, workgroups };
+export function narrowKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel | undefined {
+  if (outputs > 4) return undefined;
+  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 16, 4);
+  const constants = { ...conv.constants, ...grid };
+  return { ...conv, shader: 'conv2d-narrow', constants, workgroups, groupRows: 4 * grid.groupHeight };
 }
 
 /** For 3×3 on the picture at twice its size: nine products in one dispatch. */
@@ -95,6 +96,7 @@ export function doubledKernel(conv: Kernel, params: Conv2dParams, [, height, wid
     shader: 'conv2d-doubled',
     constants: { ...grid, inputChannelGroups, outputChannelGroups, activation2d, adds },
     workgroups: [workgroups[0], workgroups[1], outputChannelGroups],
+    groupRows: 2 * grid.groupHeight,
     weights: () => packDoubled(params),
   };
 }

@@ -1,5 +1,5 @@
 // What a plan dispatches for one picture size: buffers by when they are last read, tiles where a picture's activations
-// would not fit, slices of bounded work. Plain numbers, nothing on a GPU.
+// would not fit. Plain numbers, nothing on a GPU.
 
 import { LatentPreviewError } from '../errors';
 import { addedOf, inputOf, type Layer } from '../ops/op';
@@ -37,8 +37,7 @@ export interface Schedule {
   readonly buffers: readonly number[];
   readonly width: number;
   readonly height: number;
-  /** Submitted one by one: each about as long as a page may be kept waiting. */
-  readonly slices: readonly (readonly Dispatch[])[];
+  readonly dispatches: readonly Dispatch[];
   /** Multiplications of them all. */
   readonly work: number;
 }
@@ -46,8 +45,6 @@ export interface Schedule {
 export interface ScheduleLimits {
   /** Of one buffer of activations; all together take at most three times that. */
   readonly bufferBytes: number;
-  /** Multiplications and additions in one slice. */
-  readonly sliceWork: number;
   /** Of one activation; default 4. */
   readonly elementBytes?: number;
 }
@@ -59,15 +56,22 @@ export interface Strip {
   readonly tilePlane: number;
 }
 
-const noStrip: Strip = { firstTile: 0, tileCount: 0, tilePlane: 0 };
+/** What one pass of a layer in one stage begins with, as view.wgsl has it. */
+export interface Band {
+  readonly firstRow: number;
+}
 
 /** The words of View. */
-export const viewWords = (view: DispatchView, strip: Strip = noStrip): Int32Array<ArrayBuffer> =>
-  Int32Array.of(
+export const viewWords = (view: DispatchView, part: Strip | Band = { firstRow: 0 }): Int32Array<ArrayBuffer> => {
+  const { firstRow, firstTile, tileCount, tilePlane } = { ...noPart, ...part };
+  return Int32Array.of(
     ...[view.width, view.height, view.inputWidth, view.inputHeight, view.inputColumn, view.inputRow],
     ...[view.addedWidth, view.addedPlane, view.addedOffset, view.pictureColumn, view.pictureRow],
-    ...[strip.firstTile, strip.tileCount, strip.tilePlane],
+    ...[firstTile, tileCount, tilePlane, firstRow],
   );
+};
+
+const noPart = { firstRow: 0, firstTile: 0, tileCount: 0, tilePlane: 0 };
 
 /**
  * @param shape of the latents, (C, H, W)
@@ -89,8 +93,7 @@ export function schedule(
     .sort((a, b) => a.work - b.work);
   if (!best) throw tooLarge(shape, limits);
   const [, height, width] = shapes[layers.length - 1];
-  const slices = slicesOf(layers, dispatchesOf(best), limits.sliceWork);
-  return { buffers: best.buffers.bytes, width, height, slices, work: best.work };
+  return { buffers: best.buffers.bytes, width, height, dispatches: dispatchesOf(best), work: best.work };
 }
 
 /** A net and where its tiles start: after layer `cut`, which everything up to runs as a whole; −1 is the latents. */
@@ -245,21 +248,6 @@ function dispatchOf(tiling: Tiling, index: number, row: AxisTile, column: AxisTi
       pictureRow: down.first,
     },
   };
-}
-
-function slicesOf(layers: readonly Layer[], dispatches: readonly Dispatch[], sliceWork: number): Dispatch[][] {
-  const slices: Dispatch[][] = [[]];
-  let work = 0;
-  for (const dispatch of dispatches) {
-    const amount = layers[dispatch.layer].work * dispatch.view.width * dispatch.view.height;
-    if (work > 0 && work + amount > sliceWork) {
-      slices.push([]);
-      work = 0;
-    }
-    slices[slices.length - 1].push(dispatch);
-    work += amount;
-  }
-  return slices;
 }
 
 const tooLarge = ([channels, height, width]: Shape, { bufferBytes }: ScheduleLimits): LatentPreviewError =>

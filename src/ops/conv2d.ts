@@ -92,6 +92,7 @@ export const conv2d: Op<Conv2dParams> = {
         activation2d: { none: 0, relu: 1, leaky: 2 }[activation],
       },
       workgroups: [workgroups[0], workgroups[1], Math.ceil(outputChannelGroups / 2)],
+      groupRows: 2 * constants.groupHeight,
       takesAdded: true,
       takesHalves: true,
       weights: () => packWeights(params, inputChannelGroups, outputChannelGroups),
