@@ -76,11 +76,18 @@ function inPlainForm(plain: Layer): Layer {
   return { ...plain, name: `${plain.name}, plain latents,`, kernel };
 }
 
+/** Convolutions large enough for several strips: of the direct family they would take software longest and test nothing. */
+export const isForStrips = ({
+  layer,
+  shape: [, height = 0, width = 0],
+}: ReturnType<typeof opExamples>[number]): boolean => layer.name === 'conv2d' && height * width > 1000;
+
 /** Convolutions have kernels of several families, maps a form for plain latents. */
 function kernelCases() {
   const examples = opExamples().map((example, index) => ({ ...example, index, family: 'direct' as KernelFamily }));
   const families = examples.flatMap((example) => {
-    if (example.layer.name === 'conv2d') return [example, { ...example, family: 'winograd' as const }];
+    const staged = { ...example, family: 'winograd' as const };
+    if (example.layer.name === 'conv2d') return isForStrips(example) ? [staged] : [example, staged];
     if (example.layer.name === 'linear') return [example, { ...example, layer: inPlainForm(example.layer) }];
     return [example];
   });

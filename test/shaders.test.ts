@@ -52,7 +52,7 @@ describeGpu('compiler messages', () => {
       const spy = vi.spyOn(device, 'createShaderModule').mockImplementation((descriptor) =>
         create({
           ...descriptor,
-          code: descriptor.code.replace('var red = vec4f(weights[0]', 'var red = vec4x(weights[0]'),
+          code: descriptor.code.replace('var sums = Sums(', 'var sums = Sumz('),
         }),
       );
       // The broken module is a GPU error of its own, provoked here.
@@ -64,7 +64,7 @@ describeGpu('compiler messages', () => {
       const line =
         readFileSync(new URL('linear.wgsl', folder), 'utf8')
           .split('\n')
-          .findIndex((text) => text.includes('var red = vec4f(weights[0]')) + 1;
+          .findIndex((text) => text.includes('var sums = Sums(')) + 1;
       expect((error as LatentPreviewError).code).toBe('shader');
       expect((error as LatentPreviewError).message).toContain(`linear.wgsl:${line}`);
     }));
