@@ -89,8 +89,8 @@ const inSlices = (): Partial<PlanLimits> => ({
 /** What the layers' kernels round together, as a plan passes it on. */
 const blocksOf = (layers: readonly Layer[], family: KernelFamily): number[] =>
   layers.map((one) => {
-    const channels = paramsOf(one, conv2d)?.inputs ?? 16;
-    return stagesOf(one, [channels, 32, 32], theDevice!.limits, family).tiling?.side ?? 1;
+    const channels = paramsOf(one, conv2d)?.inputs;
+    return channels ? (stagesOf(one, [channels, 32, 32], theDevice!.limits, family).tiling?.side ?? 1) : 1;
   });
 
 describeGpu('tiles', () => {
