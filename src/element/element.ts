@@ -134,7 +134,7 @@ export class LatentPreviewElement extends PreviewProperties {
 
   #enter(state: ElementState): void {
     // Browsers of before refuse names without dashes.
-    if (state !== this.#state && CSS.supports('selector(:state(x))')) {
+    if (CSS.supports('selector(:state(x))')) {
       this.#internals.states.delete(this.#state);
       this.#internals.states.add(state);
     }

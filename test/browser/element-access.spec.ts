@@ -146,7 +146,7 @@ test('says what is wrong, and tries again', async ({ element: page }) => {
      <latent-preview id="f"></latent-preview>`,
   );
   for (const id of ['a', 'b', 'c', 'd', 'e']) await reaches(page, id, 'error');
-  expect(await on(page, 'f', (f) => f.state)).toBe('empty');
+  expect(await on(page, 'f', (f) => [f.state, f.matches(':state(empty)')])).toEqual(['empty', true]);
   const said = async (id: string) => (await told(page, 'error', id)).map(({ detail }) => detail);
   for (const [id, code, words] of [
     ['a', 'file', /^file: /],
