@@ -1,0 +1,68 @@
+// What an entry's numbers are taken to mean, and the one place that changes it: the candidates, the fields in the inspector
+// and the keyboard all choose through here, so that they agree.
+
+import type { FormatGuess } from '../src/index';
+import { choicesFor, familyOf } from './decoders';
+import { viewOf } from './entry';
+import { shapeKey } from './match';
+import { currentEntry, type Entry, type ImportedDecoder, type Reading, type Store } from './state';
+
+export const readingOf = ({ format, domain, layout, size }: FormatGuess): Reading => ({
+  format: format.id,
+  domain,
+  layout,
+  grid: size,
+});
+
+/** Whether they give the same picture of these latents, however it is said. */
+export function sameReading(entry: Entry, reading: Reading): boolean {
+  if (entry.format !== reading.format || entry.domain !== reading.domain) return false;
+  return JSON.stringify(viewOf(entry)) === JSON.stringify(viewOf({ ...entry, ...reading }));
+}
+
+/** The guess that an entry is read by; undefined where the user thought of something else. */
+export const guessOf = (entry: Entry): FormatGuess | undefined =>
+  entry.guesses.find((guess) => sameReading(entry, readingOf(guess)));
+
+/** A decoder of the family stays; where the axes change, the place in the new ones is the one to start with. */
+export function readAs(entry: Entry, reading: Reading, imported: readonly ImportedDecoder[]): Entry {
+  const decoders = choicesFor(familyOf(reading.format), imported);
+  const decoder = decoders.some(({ id }) => id === entry.decoder)
+    ? entry.decoder
+    : (decoders.find(({ group }) => group !== 'opt-in')?.id ?? '');
+  const read = { ...entry, ...reading, decoder };
+  const [before, view] = [viewOf(entry), viewOf(read)];
+  const { file, item, frame } = entry.position;
+  const position = {
+    file,
+    item: Math.min(item, (view?.items ?? 1) - 1),
+    frame: before?.frames === view?.frames ? frame : Math.floor((view?.frames ?? 1) / 2),
+  };
+  return { ...read, position };
+}
+
+/** The user says what the entry on show means; what is not said stays, but for axes that were another format's. */
+export function choose(store: Store, said: Partial<Reading>): void {
+  const { state } = store;
+  const entry = currentEntry(state);
+  if (!entry) return;
+  const { format, domain, layout, grid } = entry;
+  const other = said.format !== undefined && said.format !== format;
+  const guess = other ? entry.guesses.find((one) => one.format.id === said.format) : undefined;
+  const axes = other ? { layout: guess?.layout, grid: guess?.size } : { layout, grid };
+  const reading = { format, domain, ...axes, ...said };
+  store.setEntry(entry.id, { ...readAs(entry, reading, state.decoders), chosen: true });
+}
+
+/** The user's other files of this shape that are read otherwise, and not by the user's choice. */
+export const readOtherwise = ({ entries }: { readonly entries: readonly Entry[] }, entry: Entry): readonly Entry[] =>
+  entry.sample
+    ? []
+    : entries.filter(
+        (other) =>
+          !other.sample &&
+          !other.chosen &&
+          other.id !== entry.id &&
+          shapeKey(other) === shapeKey(entry) &&
+          !sameReading(other, entry),
+      );
