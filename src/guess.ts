@@ -4,13 +4,19 @@
 import type { Domain, LatentFormat } from './formats/format';
 import { formats } from './formats/index';
 import { channelStatistics } from './formats/statistics';
-import type { Latents } from './latents';
+import type { Latents, Layout } from './latents';
 import { elementAt, type Tensor } from './tensor';
 import { domainMap, elementIndex, fittingLayouts, type LatentView, viewLatents } from './view';
 
 export interface FormatGuess {
   readonly format: LatentFormat;
   readonly domain: Domain;
+  /** The axis order in which they are read. */
+  readonly layout: Layout;
+  /** Latent rows and columns, of token layouts. */
+  readonly size?: { readonly height: number; readonly width: number };
+  /** These latents, said to be what the guess takes them for: a previewer of its format shows them as they are. */
+  readonly latents: Latents;
   /** 0 = the statistics are exactly what this format's latents usually have; guesses come smallest first. */
   readonly distance: number;
   /** One sentence for a person. */
@@ -31,18 +37,33 @@ export function guessFormats(latents: Latents): readonly FormatGuess[] {
   const domains: readonly Domain[] = latents.domainFrom === 'default' ? ['model', 'vae'] : [latents.domain];
   return candidates
     .flatMap((format) => {
-      const view = viewLatents(withoutLayout(latents, format), format);
+      // A layout that was given for one format may not fit another.
+      const [layout] = [latents.layout, undefined].flatMap((given) => fittingLayouts(tensor.shape, format, given));
+      const view = viewLatents({ ...latents, layout }, format);
       const found = sampleStatistics(tensor, view);
+      const size = layout.includes('L') ? { height: view.height, width: view.width } : undefined;
       return domains
         .filter((domain) => domain === 'model' || !isIdentity(format))
-        .map((domain) => judge(format, domain, found, view));
+        .map((domain): FormatGuess => {
+          const judgement = { format, domain, layout, ...(size && { size }), ...judge(format, domain, found, view) };
+          return { ...judgement, latents: describe(latents, judgement) };
+        });
     })
     .sort((a, b) => a.distance - b.distance);
 }
 
-/** A layout that was given for one format may not fit another. */
-function withoutLayout({ layout, ...latents }: Latents, format: LatentFormat): Latents {
-  return layout && fittingLayouts(latents.tensor.shape, format, layout).length > 0 ? { ...latents, layout } : latents;
+/** What the caller or the file said stays theirs. */
+function describe(latents: Latents, { format, domain, layout, size, reason }: Omit<FormatGuess, 'latents'>): Latents {
+  return {
+    ...latents,
+    format,
+    formatFrom: latents.format?.base === format.base ? (latents.formatFrom ?? 'caller') : 'guess',
+    domain,
+    domainFrom: latents.domainFrom === 'default' ? 'guess' : latents.domainFrom,
+    layout,
+    ...(size && { size }),
+    reason,
+  };
 }
 
 interface Statistics {
@@ -50,7 +71,7 @@ interface Statistics {
   readonly std: readonly number[];
 }
 
-function judge(format: LatentFormat, domain: Domain, found: Statistics, view: LatentView): FormatGuess {
+function judge(format: LatentFormat, domain: Domain, found: Statistics, view: LatentView) {
   const known = channelStatistics[format.base];
   const usual = known ?? { mean: found.mean.map(() => 0), std: found.std.map(() => 1) };
   // What the family's model latents look like in the domain in question.
@@ -73,8 +94,6 @@ function judge(format: LatentFormat, domain: Domain, found: Statistics, view: La
   const likeness = known ? `like ${format.name} latents of photos` : `like any normalised latents`;
   const fit = distance < 0.6 ? `look ${likeness}` : `do not look much ${likeness}`;
   return {
-    format,
-    domain,
     distance,
     reason:
       `${view.channels} channels of ${view.width}×${view.height}${view.frames > 1 ? `, ${view.frames} frames` : ''}; ` +

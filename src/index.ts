@@ -12,6 +12,7 @@ export {
   type Layout,
   latentsFromArray,
   latentsFromBuffer,
+  type SaidBy,
 } from './latents';
 export { type LatentView, viewLatents } from './view';
 

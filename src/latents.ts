@@ -20,15 +20,24 @@ export interface GpuTensor {
  */
 export type Layout = 'CHW' | 'HWC' | 'NCHW' | 'NHWC' | 'CTHW' | 'TCHW' | 'NCTHW' | 'NTCHW' | 'LC' | 'NLC';
 
+/**
+ * Who says what latents are, surest first: the `caller`; the `file`, by its kind, its names or its metadata; a `guess` from
+ * the numbers; `default`, nobody.
+ */
+export type SaidBy = 'caller' | 'file' | 'guess' | 'default';
+
 /** Latents as a file or a sampler hands them over. Plain data: nothing to free. */
 export interface Latents {
   readonly tensor: Tensor | GpuTensor;
-  /** What the caller or the file says they are; undefined where neither does. */
+  /** What they are said to be; undefined where nobody says it. */
   readonly format?: LatentFormat;
-  /** `model` (as the sampler sees them) unless the caller or the file says `vae`. */
+  /** Who says so; undefined without a format. */
+  readonly formatFrom?: Exclude<SaidBy, 'default'>;
+  /** `model` (as the sampler sees them) unless somebody says `vae`. */
   readonly domain: Domain;
-  /** Who says so; `default` where nobody does. */
-  readonly domainFrom: 'caller' | 'file' | 'default';
+  readonly domainFrom: SaidBy;
+  /** Why, in a sentence for a person, where a file or a guess says it. */
+  readonly reason?: string;
   /** Undefined: found from the shape and the format's channels. */
   readonly layout?: Layout;
   /** Latent rows and columns of token layouts, unpacked. Undefined: the most square pair that fits. */
@@ -100,7 +109,7 @@ export function describeLatents(
     tensor,
     domain: domain ?? 'model',
     domainFrom: domain ? 'caller' : 'default',
-    ...(format === undefined ? {} : { format: resolveFormat(format) }),
+    ...(format === undefined ? {} : { format: resolveFormat(format), formatFrom: 'caller' }),
     ...(layout === undefined ? {} : { layout }),
     ...(size === undefined ? {} : { size }),
   };

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { guessFormats, latentsFromArray, loadLatents } from '../src/index';
+import { createPreviewer, guessFormats, latentsFromArray, loadLatents } from '../src/index';
 
 const samples = new URL('../demo/public/samples/', import.meta.url);
 const { samples: list } = JSON.parse(readFileSync(new URL('manifest.json', samples), 'utf8')) as {
@@ -17,6 +17,20 @@ describe('the built-in samples', () => {
       expect(guesses[0]!.domain).toBe('model');
       expect(guesses[0]!.reason).toMatch(/channels/);
     });
+});
+
+it('gives the latents as the guess reads them, ready for a previewer', async () => {
+  const data = Float32Array.from({ length: 64 * 6 }, (_, i) => Math.sin(i * i) * 9);
+  const guess = guessFormats(latentsFromArray(data, { shape: [1, 6, 64] })).find(({ format }) => format.id === 'flux')!;
+  expect([guess.layout, guess.size]).toEqual(['NLC', { height: 4, width: 6 }]);
+  const { format, domain, domainFrom, layout, size, reason } = guess.latents;
+  expect({ format, domain, layout, size, reason }).toEqual({
+    ...{ format: guess.format, domain: 'vae', layout: 'NLC', size: guess.size, reason: guess.reason },
+  });
+  expect(domainFrom).toBe('guess');
+  const previewer = await createPreviewer({ format: guess.format, backend: 'cpu' });
+  const { width, height } = await previewer.toImageData(guess.latents);
+  expect([width, height]).toEqual([12, 8]);
 });
 
 it('guesses raw latents by their size', () => {

@@ -4,9 +4,9 @@ import { createPreviewer, guessFormats, loadLatents } from 'latent-preview';
 export async function showUnknown(file: File | string, canvas: HTMLCanvasElement): Promise<string> {
   const [best] = guessFormats(await loadLatents(file));
   if (!best) return 'No known format has this many channels.';
-  const { format, domain, reason } = best;
+  const { format, domain, latents, reason } = best;
   const previewer = await createPreviewer({ format });
-  await previewer.toCanvas(await loadLatents(file, { domain }), canvas);
+  await previewer.toCanvas(latents, canvas); // the file's, read as the guess says
   previewer.destroy();
   return `${format.name} (${domain} domain): ${reason}`;
 }
