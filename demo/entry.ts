@@ -1,6 +1,6 @@
 // What follows from an entry: its latents as the user reads them, its view, its axes, its reference.
 
-import { guessFormats, type LatentFormat, type Latents } from '../src/index';
+import { type FormatGuess, guessFormats, type LatentFormat, type Latents } from '../src/index';
 import { fittingLayouts, type LatentView, viewLatents } from '../src/view';
 import { choicesFor, families, familyOf } from './decoders';
 import {
@@ -9,6 +9,7 @@ import {
   type ImportedDecoder,
   type LatentFile,
   newId,
+  type Reading,
   type Reference,
   type Sample,
 } from './state';
@@ -20,6 +21,16 @@ export function latentsOf(entry: Entry, file: LatentFile = fileOf(entry)): Laten
   const { domain, layout, grid } = entry;
   return { ...file.latents, domain, ...(layout ? { layout } : {}), ...(grid ? { size: grid } : {}) };
 }
+
+export const readingOf = ({ format, domain, layout, size }: FormatGuess): Reading => ({
+  format: format.id,
+  domain,
+  layout,
+  grid: size,
+});
+
+/** What files that are read alike have in common. */
+export const shapeKey = ({ latents: { tensor } }: LatentFile): string => `${tensor.dtype} ${tensor.shape.join('×')}`;
 
 /** Undefined where the shape does not fit the format. */
 export function viewOf(entry: Entry, format: LatentFormat = familyOf(entry.format)): LatentView | undefined {
@@ -61,16 +72,16 @@ export function createEntry(
   const [file] = files as [LatentFile];
   const guesses = guessFormats(file.latents);
   const usable = guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '') ?? guesses[0];
-  const format = sample?.format ?? usable?.format.id ?? nearestFamily(file);
+  const stated = sample && { format: sample.format, domain: sample.domain };
+  const guessed = usable ? readingOf(usable) : { format: nearestFamily(file), domain: file.latents.domain };
+  const reading = stated ?? guessed;
   const entry: Entry = {
     id: sample?.id ?? newId('entry'),
     title: files.length === 1 ? file.name : sequenceTitle(files),
     files,
     guesses,
-    format,
-    decoder: defaultDecoder(format, imported),
-    domain:
-      sample?.domain ?? (file.latents.domainFrom === 'default' ? usable?.domain : undefined) ?? file.latents.domain,
+    ...reading,
+    decoder: defaultDecoder(reading.format, imported),
     position: { file: 0, item: 0, frame: 0 },
     ...(sample ? { sample } : {}),
   };

@@ -1,28 +1,21 @@
 // The settings of the entry on show: which format, domain, axes, decoder and size.
 
-import type { Domain, FormatGuess, FrameOptions, Layout } from '../src/index';
+import type { Domain, FrameOptions, Layout } from '../src/index';
 import { fittingLayouts } from '../src/view';
-import { choiceOf, choicesFor, families, familyOf, shortName } from './decoders';
-import { byId, errorText, fillSelect, make, radios, range } from './dom';
+import { choiceOf, choicesFor, families, familyOf } from './decoders';
+import { byId, errorText, fillSelect, radios, range } from './dom';
 import { host, known } from './downloads';
-import { axesOf, defaultDecoder, fileOf, fits, playedAxis, viewOf } from './entry';
+import { axesOf, fileOf, fits, playedAxis, viewOf } from './entry';
 import { problem, readLatents } from './files';
+import { choose, guessOf } from './reading';
 import { currentEntry, type Entry, type State, type Store } from './state';
 import { tokenGrids } from './token-grids';
-
-/** More guesses than these are in the select. */
-const chips = 4;
 
 export function createInspector(store: Store): void {
   const patch = (change: Partial<Entry>): void => {
     const entry = currentEntry(store.state);
     if (entry) store.setEntry(entry.id, change);
   };
-  const setFormat = (format: string, domain?: Domain): void =>
-    patch({
-      ...{ format, decoder: defaultDecoder(format, store.state.decoders), layout: undefined, grid: undefined },
-      ...(domain ? { domain } : {}),
-    });
   const selects = {
     format: byId('format', HTMLSelectElement),
     decoder: byId('decoder', HTMLSelectElement),
@@ -30,15 +23,15 @@ export function createInspector(store: Store): void {
     grid: byId('grid', HTMLSelectElement),
     tensor: byId('tensor', HTMLSelectElement),
   };
-  selects.format.addEventListener('change', () => setFormat(selects.format.value));
+  selects.format.addEventListener('change', () => choose(store, { format: selects.format.value }));
   selects.decoder.addEventListener('change', () => patch({ decoder: selects.decoder.value }));
-  selects.layout.addEventListener('change', () => patch({ layout: selects.layout.value as Layout }));
+  selects.layout.addEventListener('change', () => choose(store, { layout: selects.layout.value as Layout }));
   selects.grid.addEventListener('change', () => {
     const [height = 0, width = 0] = selects.grid.value.split('×').map(Number);
-    patch({ grid: { height, width } });
+    choose(store, { grid: { height, width } });
   });
   selects.tensor.addEventListener('change', () => void changeTensor(store, selects.tensor.value));
-  const showDomain = radios('domain', (domain) => patch({ domain: domain as Domain }));
+  const showDomain = radios('domain', (domain) => choose(store, { domain: domain as Domain }));
   const showSize = radios('size', (size) => store.set({ size: size as State['size'] }));
   const showFilter = radios('filter', (filter) =>
     store.set({ filter: filter as NonNullable<FrameOptions['resample']> }),
@@ -56,7 +49,8 @@ export function createInspector(store: Store): void {
     if (!entry) return;
     showDomain(entry.domain);
     showFacts(entry);
-    showGuesses(entry, setFormat);
+    const reason = guessOf(entry)?.reason;
+    byId('reason', HTMLElement).textContent = reason ? `${reason}.` : '';
     showFormats(entry, selects.format);
     showDecoders(state, entry, selects.decoder);
     showAxes(entry, selects.layout, selects.grid);
@@ -90,31 +84,6 @@ function metadataFacts(keys: readonly string[]): readonly string[] {
     ...(comfy.length > 0 ? [`holds its ComfyUI ${comfy.join(' and ')}`] : []),
     ...(others.length > 0 ? [`metadata: ${others.join(', ')}`] : []),
   ];
-}
-
-function showGuesses({ guesses, format, domain }: Entry, choose: (format: string, domain: Domain) => void): void {
-  const chosen = (guess: FormatGuess): boolean => guess.format.id === format && guess.domain === domain;
-  const shown = guesses.slice(0, chips);
-  const list = byId('guesses', HTMLElement);
-  const key = shown.map((guess) => `${guess.format.id} ${guess.domain} ${guess.reason}`).join('\n');
-  if (list.dataset.key !== key) {
-    list.dataset.key = key;
-    list.replaceChildren(
-      ...shown.map((guess, index) => {
-        const label = `${shortName(guess.format)}${guess.domain === 'vae' ? ' · vae' : ''}`;
-        const chip = make('button', { type: 'button', className: 'chip', title: guess.reason, textContent: label });
-        chip.dataset.format = guess.format.id;
-        if (index === 0) chip.append(make('span', { className: 'best', textContent: 'likeliest' }));
-        chip.addEventListener('click', () => choose(guess.format.id, guess.domain));
-        return chip;
-      }),
-    );
-  }
-  [...list.children].forEach((chip, index) => {
-    chip.ariaPressed = String(chosen(shown[index] as FormatGuess));
-  });
-  const reason = (guesses.find(chosen) ?? guesses[0])?.reason;
-  byId('reason', HTMLElement).textContent = reason ? `${reason}.` : 'No known format has these channels.';
 }
 
 function showFormats(entry: Entry, select: HTMLSelectElement): void {

@@ -1,5 +1,6 @@
 // The page: its state, its parts, and what it shows first.
 
+import { type Candidates, createCandidates } from './candidates';
 import { createCompare } from './compare';
 import { type Shown, startDecoding } from './decode';
 import { byId, errorText, fillSelect } from './dom';
@@ -61,7 +62,9 @@ let gpu = { available: true, software: false, text: '' };
 const player = createPlayer(store);
 let metrics: Metrics;
 let strips: Strips;
+let candidates: Candidates;
 const stage = createStage(store, (shown) => {
+  candidates.settled();
   if (!shown) return metrics.clear();
   if (runsOn !== shown.ranOn) {
     runsOn = shown.ranOn;
@@ -73,6 +76,7 @@ const stage = createStage(store, (shown) => {
 startDecoding(store, previewers, pictures, stage);
 metrics = createMetrics(store, pictures, compare, (image) => stage.difference(image));
 createInspector(store);
+candidates = createCandidates(store);
 createReferences(store);
 createProblems(store);
 strips = createStrips(store, pictures);
@@ -82,7 +86,7 @@ const exports = createExports(store, pictures);
 const fit = connectFit(store);
 const { pick } = connectDrop((files, onto) => void openFiles(store, files, { byName: fit.holds(onto) }));
 connectOffers(store, createDownloads(store), pick);
-createKeys(store, player, exports, pick);
+createKeys(store, player, exports, candidates, pick);
 createTestHook(store, pictures);
 
 store.listen((state, before) => {

@@ -3,7 +3,7 @@
 
 import { familyOf, takes } from './decoders';
 import { announce } from './dom';
-import { createEntry, fileOf, fits } from './entry';
+import { createEntry, fileOf, fits, readingOf, shapeKey } from './entry';
 import { type Opened, problem, readFiles } from './files';
 import { commonBase, groupSequences, matchReferences } from './match';
 import type { Entry, ImportedDecoder, LatentFile, Problem, Reference, State, Store } from './state';
@@ -75,8 +75,6 @@ export function take(
   tell(opened, references, decoders, problems.length, waiting.length);
 }
 
-export const shapeKey = ({ latents: { tensor } }: LatentFile): string => `${tensor.dtype} ${tensor.shape.join('×')}`;
-
 /** Images without new latents go to the user's open ones: by name, else in order to those without, else to the shown one. */
 function giveToOpen(
   state: State,
@@ -120,8 +118,7 @@ function useDecoder(entry: Entry, decoders: readonly ImportedDecoder[]): Entry {
   if (!best) return entry;
   if (takes(best.decoder, familyOf(entry.format))) return { ...entry, decoder: best.id };
   const guess = guessWith(entry, best);
-  const read = guess && { format: guess.format.id, domain: guess.domain, layout: undefined, grid: undefined };
-  return { ...entry, ...read, decoder: best.id };
+  return { ...entry, ...(guess && readingOf(guess)), decoder: best.id };
 }
 
 const weight = ({ decoder }: ImportedDecoder): number => decoder.layers.reduce((work, layer) => work + layer.work, 0);

@@ -3,16 +3,8 @@
 
 import type { FormatGuess } from '../src/index';
 import { choicesFor, familyOf } from './decoders';
-import { viewOf } from './entry';
-import { shapeKey } from './match';
+import { fileOf, readingOf, shapeKey, viewOf } from './entry';
 import { currentEntry, type Entry, type ImportedDecoder, type Reading, type Store } from './state';
-
-export const readingOf = ({ format, domain, layout, size }: FormatGuess): Reading => ({
-  format: format.id,
-  domain,
-  layout,
-  grid: size,
-});
 
 /** Whether they give the same picture of these latents, however it is said. */
 export function sameReading(entry: Entry, reading: Reading): boolean {
@@ -63,6 +55,16 @@ export const readOtherwise = ({ entries }: { readonly entries: readonly Entry[] 
           !other.sample &&
           !other.chosen &&
           other.id !== entry.id &&
-          shapeKey(other) === shapeKey(entry) &&
+          shapeKey(fileOf(other)) === shapeKey(fileOf(entry)) &&
           !sameReading(other, entry),
       );
+
+/** They are read as this one is, from now on. */
+export function readAlike(store: Store, others: readonly Entry[], { format, domain, layout, grid }: Entry): void {
+  const { entries, decoders } = store.state;
+  const read = (entry: Entry): Entry => ({
+    ...readAs(entry, { format, domain, layout, grid }, decoders),
+    chosen: true,
+  });
+  store.set({ entries: entries.map((entry) => (others.includes(entry) ? read(entry) : entry)) });
+}

@@ -21,19 +21,26 @@ export interface LatentFile {
 
 export type Axis = 'file' | 'item' | 'frame';
 
+/** What latents are taken to mean. */
+export interface Reading {
+  /** A family's id. */
+  readonly format: string;
+  readonly domain: Domain;
+  readonly layout?: Layout | undefined;
+  /** Latent rows and columns of tokens. */
+  readonly grid?: { readonly height: number; readonly width: number } | undefined;
+}
+
 /** What one tile stands for: a file of latents, or several that play as a sequence. */
-export interface Entry {
+export interface Entry extends Reading {
   readonly id: string;
   readonly title: string;
   readonly files: readonly LatentFile[];
   readonly guesses: readonly FormatGuess[];
-  /** A family's id. */
-  readonly format: string;
+  /** The user has said what it means. */
+  readonly chosen?: boolean;
   /** Which of the family's decoders; see decoders.ts. */
   readonly decoder: string;
-  readonly domain: Domain;
-  readonly layout?: Layout;
-  readonly grid?: { readonly height: number; readonly width: number };
   readonly position: Readonly<Record<Axis, number>>;
   /** Which axis plays; undefined: the first with more than one step. */
   readonly axis?: Axis;

@@ -1,0 +1,202 @@
+// "What is this?": every reading of the entry's numbers (format, domain, packing, axes) as a small picture, likeliest first.
+// Opens by itself where the numbers leave it open; one click takes a reading.
+
+import type { FormatGuess } from '../src/index';
+import { type CandidateTile, createCandidateTile } from './candidate-tile';
+import { choiceOf, choicesFor, familyOf, isLong, quickChoice, shortName } from './decoders';
+import { byId, errorText } from './dom';
+import { readingOf, viewOf } from './entry';
+import { choose, readAlike, readAs, readOtherwise, sameReading } from './reading';
+import { currentEntry, type Entry, type Store } from './state';
+import { drawThumbnail } from './thumbnail';
+
+/** More than these are asked for. */
+const most = 12;
+
+export interface Candidates {
+  /** The stage has its picture, or has said why not. */
+  settled(): void;
+  /** Opens the strip, or closes it where the focus is in it. */
+  toggle(): void;
+}
+
+interface Candidate {
+  readonly guess: FormatGuess;
+  /** The entry, read so. */
+  readonly entry: Entry;
+  readonly tile: CandidateTile;
+}
+
+export function createCandidates(store: Store): Candidates {
+  const details = byId('candidates', HTMLDetailsElement);
+  const list = byId('candidates-list', HTMLElement);
+  const more = byId('candidates-more', HTMLButtonElement);
+  const alike = byId('candidates-alike', HTMLButtonElement);
+  /** By entry: as it was found, until the user opens or closes it. */
+  const open = new Map<string, boolean>();
+  let guesses: readonly FormatGuess[] = [];
+  let candidates: readonly Candidate[] = [];
+  let drawing = new AbortController();
+
+  store.listen((state) => {
+    const entry = currentEntry(state);
+    details.hidden = !entry || entry.guesses.length === 0;
+    if (!entry) return;
+    if (entry.guesses !== guesses) show(entry);
+    for (const { entry: read, tile } of candidates) tile.input.checked = sameReading(entry, read);
+    byId('candidates-note', HTMLElement).textContent = noteOf(entry);
+    const others = entry.chosen ? readOtherwise(state, entry) : [];
+    alike.hidden = others.length === 0;
+    alike.textContent =
+      others.length === 1 ? `Read ${others[0]?.title} alike` : `Read ${others.length} other files of this shape alike`;
+  });
+
+  list.addEventListener('change', ({ target }) => take(target));
+  // Radios leave Enter to forms.
+  list.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') take(event.target);
+  });
+  more.addEventListener('click', () => {
+    const first = candidates[most];
+    more.hidden = true;
+    list.append(...candidates.slice(most).map(({ tile }) => tile.element));
+    first?.tile.input.focus();
+    draw();
+  });
+  alike.addEventListener('click', () => {
+    const entry = currentEntry(store.state);
+    if (entry) readAlike(store, readOtherwise(store.state, entry), entry);
+  });
+  details.addEventListener('toggle', () => {
+    const entry = currentEntry(store.state);
+    if (entry) open.set(entry.id, details.open);
+    draw();
+  });
+
+  function take(target: EventTarget | null): void {
+    const found = candidates.find(({ tile }) => tile.input === target);
+    if (found) choose(store, readingOf(found.guess));
+  }
+
+  function show(entry: Entry): void {
+    drawing.abort();
+    guesses = entry.guesses;
+    details.dataset.state = 'drawing';
+    candidates = candidatesOf(entry);
+    list.replaceChildren(...candidates.slice(0, most).map(({ tile }) => tile.element));
+    list.scrollLeft = 0;
+    more.hidden = candidates.length <= most;
+    more.textContent = `Show ${candidates.length - most} more`;
+    details.open = open.get(entry.id) ?? isOpenQuestion(entry);
+    details.dataset.sure = String(!isOpenQuestion(entry));
+    draw();
+  }
+
+  /** One after the other, when the page has nothing better to do; what is drawn stays. */
+  function draw(): void {
+    drawing.abort();
+    const entry = currentEntry(store.state);
+    // A picture that takes long is no reason to wait, as it leaves room itself.
+    const choice = entry && choiceOf(store.state, entry);
+    const busy = byId('stage', HTMLElement).dataset.state === 'decoding' && !(choice && isLong(choice));
+    if (!details.open || busy) return;
+    drawing = new AbortController();
+    void drawAll(drawing.signal);
+  }
+
+  async function drawAll(signal: AbortSignal): Promise<void> {
+    for (const { entry, tile } of candidates) {
+      if (!tile.element.isConnected || !['waiting', 'drawing'].includes(tile.element.dataset.state ?? '')) continue;
+      const choice = quickChoice(entry);
+      if (!choice) {
+        tile.say('none', whyNone(entry));
+        continue;
+      }
+      tile.say('drawing');
+      await whenFree();
+      if (signal.aborted) return;
+      try {
+        await drawThumbnail(tile.canvas, choice, entry);
+        tile.say('drawn');
+      } catch (error) {
+        tile.say('failed', errorText(error));
+      }
+      if (signal.aborted) return;
+    }
+    details.dataset.state = 'drawn';
+  }
+
+  return {
+    settled: draw,
+    toggle() {
+      const inside = details.contains(document.activeElement);
+      details.open = !(details.open && inside);
+      const checked = candidates.find(({ tile }) => tile.input.checked) ?? candidates[0];
+      if (details.open) checked?.tile.input.focus();
+    },
+  };
+}
+
+/** Those that can be shown first, each part likeliest first. */
+function candidatesOf(entry: Entry): readonly Candidate[] {
+  const found = entry.guesses.map((guess, index): Candidate => {
+    const read = readAs(entry, readingOf(guess), []);
+    const tile = createCandidateTile(String(index), {
+      name: shortName(guess.format),
+      detail: detailOf(read),
+      reason: guess.reason,
+      best: index === 0,
+    });
+    return { guess, entry: read, tile };
+  });
+  const [shown, others] = [true, false].map((wanted) =>
+    found.filter(({ entry }) => (quickChoice(entry) !== undefined) === wanted),
+  ) as [Candidate[], Candidate[]];
+  return [...shown, ...others];
+}
+
+function detailOf(entry: Entry): string {
+  const view = viewOf(entry);
+  if (!view) return '';
+  const { width, height, frames } = view;
+  const several = new Set(entry.guesses.filter(({ format }) => format.id === entry.format).map(({ layout }) => layout));
+  return [
+    entry.domain,
+    `${width}×${height}`,
+    ...(frames > 1 ? [`${frames} frames`] : []),
+    ...(several.size > 1 && entry.layout ? [entry.layout] : []),
+  ].join(' · ');
+}
+
+function whyNone(entry: Entry): string {
+  const licences = new Set(
+    choicesFor(familyOf(entry.format), [])
+      .filter(({ group }) => group === 'opt-in')
+      .map(({ format }) => format.source.licence),
+  );
+  return licences.size > 0
+    ? `No picture: its map is under ${[...licences].join(', ')}; choose it to opt in`
+    : 'No picture: nobody has published a map to RGB';
+}
+
+/** Nobody has said what it is, and several readings fit about as well. */
+export const isOpenQuestion = ({ guesses, sample }: Entry): boolean => {
+  const [best, second] = guesses;
+  return !sample && best !== undefined && second !== undefined && second.distance - best.distance < 0.15;
+};
+
+function noteOf(entry: Entry): string {
+  const name = `${shortName(familyOf(entry.format))}, ${entry.domain} domain`;
+  if (entry.sample) return name;
+  if (entry.chosen) return `${name}: your choice`;
+  const others = entry.guesses.length - 1;
+  if (isOpenQuestion(entry)) return `Not certain. Shown as ${name}; choose the picture that looks right.`;
+  return others > 0 ? `${name}: by far the likeliest of ${others + 1}` : name;
+}
+
+/** Safari has no idle callbacks. */
+const whenFree = (): Promise<void> =>
+  new Promise((resolve) => {
+    if ('requestIdleCallback' in globalThis) requestIdleCallback(() => resolve(), { timeout: 500 });
+    else setTimeout(resolve, 20);
+  });
