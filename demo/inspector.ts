@@ -5,7 +5,7 @@ import { fittingLayouts } from '../src/view';
 import { choiceOf, choicesFor, families, familyOf } from './decoders';
 import { byId, errorText, fillSelect, radios, range } from './dom';
 import { host, known } from './downloads';
-import { axesOf, fileOf, fits, playedAxis, viewOf } from './entry';
+import { axesOf, createEntry, fileOf, fits, playedAxis, shapeKey, viewOf } from './entry';
 import { problem, readLatents } from './files';
 import { choose, guessOf } from './reading';
 import { currentEntry, type Entry, type State, type Store } from './state';
@@ -184,7 +184,14 @@ async function changeTensor(store: Store, key: string): Promise<void> {
   try {
     const file = await readLatents(old.name, old.blob, { key });
     const files = entry.files.map((other) => (other === old ? { ...other, ...file } : other));
-    store.setEntry(entry.id, { files, position: { ...entry.position, item: 0, frame: 0 } });
+    // What was chosen for one tensor need not fit another.
+    const { guesses, position, ...reading } = createEntry([file], store.state.decoders);
+    const kept = entry.chosen && shapeKey(file) === shapeKey(old);
+    const { format, decoder, domain, layout, grid } = kept ? entry : reading;
+    store.setEntry(entry.id, {
+      ...{ files, guesses, format, decoder, domain, layout, grid },
+      position: { ...position, file: entry.position.file },
+    });
   } catch (error) {
     store.set({ problems: [...store.state.problems, problem(old.name, old.blob, new Error(errorText(error)))] });
   }

@@ -6,6 +6,7 @@ import { announce } from './dom';
 import { createEntry, fileOf, fits, readingOf, shapeKey } from './entry';
 import { type Opened, problem, readFiles } from './files';
 import { commonBase, groupSequences, matchReferences } from './match';
+import { readAsBefore } from './reading';
 import type { Entry, ImportedDecoder, LatentFile, Problem, Reference, State, Store } from './state';
 
 interface OpenOptions {
@@ -47,7 +48,7 @@ export function take(
     return reference ? { ...file, reference } : file;
   });
   const opened = groupSequences(withReferences, shapeKey).map((group) =>
-    useDecoder(createEntry(group, imported), arrived),
+    useDecoder(readAsBefore(state.entries, createEntry(group, imported), imported), arrived),
   );
   const left = images.filter((_, index) => !matches.includes(index));
   const { entries, waiting } = giveToOpen(state, left, byName);

@@ -4,7 +4,10 @@
 import type { FormatGuess } from '../src/index';
 import { choicesFor, familyOf } from './decoders';
 import { fileOf, readingOf, shapeKey, viewOf } from './entry';
+import { pattern } from './match';
 import { currentEntry, type Entry, type ImportedDecoder, type Reading, type Store } from './state';
+
+const readingIn = ({ format, domain, layout, grid }: Entry): Reading => ({ format, domain, layout, grid });
 
 /** Whether they give the same picture of these latents, however it is said. */
 export function sameReading(entry: Entry, reading: Reading): boolean {
@@ -38,12 +41,23 @@ export function choose(store: Store, said: Partial<Reading>): void {
   const { state } = store;
   const entry = currentEntry(state);
   if (!entry) return;
-  const { format, domain, layout, grid } = entry;
-  const other = said.format !== undefined && said.format !== format;
+  const other = said.format !== undefined && said.format !== entry.format;
   const guess = other ? entry.guesses.find((one) => one.format.id === said.format) : undefined;
-  const axes = other ? { layout: guess?.layout, grid: guess?.size } : { layout, grid };
-  const reading = { format, domain, ...axes, ...said };
+  const axes = other ? { layout: guess?.layout, grid: guess?.size } : {};
+  const reading = { ...readingIn(entry), ...axes, ...said };
   store.setEntry(entry.id, { ...readAs(entry, reading, state.decoders), chosen: true });
+}
+
+/** As the user has read what it continues: files of this shape whose names differ in digits alone. */
+export function readAsBefore(entries: readonly Entry[], entry: Entry, imported: readonly ImportedDecoder[]): Entry {
+  const file = fileOf(entry);
+  const before = [...entries]
+    .reverse()
+    .find(
+      (one) =>
+        one.chosen && shapeKey(fileOf(one)) === shapeKey(file) && pattern(fileOf(one).name) === pattern(file.name),
+    );
+  return before ? { ...readAs(entry, readingIn(before), imported), chosen: true } : entry;
 }
 
 /** The user's other files of this shape that are read otherwise, and not by the user's choice. */
@@ -60,11 +74,8 @@ export const readOtherwise = ({ entries }: { readonly entries: readonly Entry[] 
       );
 
 /** They are read as this one is, from now on. */
-export function readAlike(store: Store, others: readonly Entry[], { format, domain, layout, grid }: Entry): void {
+export function readAlike(store: Store, others: readonly Entry[], as: Entry): void {
   const { entries, decoders } = store.state;
-  const read = (entry: Entry): Entry => ({
-    ...readAs(entry, { format, domain, layout, grid }, decoders),
-    chosen: true,
-  });
+  const read = (entry: Entry): Entry => ({ ...readAs(entry, readingIn(as), decoders), chosen: true });
   store.set({ entries: entries.map((entry) => (others.includes(entry) ? read(entry) : entry)) });
 }

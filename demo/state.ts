@@ -1,7 +1,7 @@
 // Everything the page knows, as plain data, and the one place that changes it. Modules read it and listen.
 
 import type { knownDecoders } from '../src/decoders/known';
-import type { Decoder, Domain, FormatGuess, FrameOptions, Latents, Layout } from '../src/index';
+import type { Decoder, Domain, DType, FormatGuess, FrameOptions, Latents, Layout, Shape } from '../src/index';
 
 export interface Reference {
   readonly name: string;
@@ -16,6 +16,8 @@ export interface LatentFile {
   /** The file's tensors, where it has several, and the chosen one. */
   readonly keys: readonly string[];
   readonly key?: string;
+  /** What a person said of raw numbers. */
+  readonly raw?: { readonly shape: Shape; readonly dtype?: DType | undefined };
   readonly reference?: Reference;
 }
 
