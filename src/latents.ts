@@ -16,9 +16,21 @@ export interface GpuTensor {
 
 /**
  * The order of a tensor's axes, outermost first: N items, C channels, T frames, H rows, W columns,
- * L tokens of a packed picture.
+ * L tokens of a packed picture or clip.
  */
-export type Layout = 'CHW' | 'HWC' | 'NCHW' | 'NHWC' | 'CTHW' | 'TCHW' | 'NCTHW' | 'NTCHW' | 'LC' | 'NLC';
+export type Layout =
+  | 'CHW'
+  | 'HWC'
+  | 'NCHW'
+  | 'NHWC'
+  | 'CTHW'
+  | 'TCHW'
+  | 'THWC'
+  | 'NCTHW'
+  | 'NTCHW'
+  | 'NTHWC'
+  | 'LC'
+  | 'NLC';
 
 /**
  * Who says what latents are, surest first: the `caller`; the `file`, by its kind, its names or its metadata; a `guess` from
@@ -33,14 +45,14 @@ export interface Latents {
   readonly format?: LatentFormat;
   /** Who says so; undefined without a format. */
   readonly formatFrom?: Exclude<SaidBy, 'default'>;
-  /** `model` (as the sampler sees them) unless somebody says `vae`. */
+  /** `model` (as the sampler sees them) unless somebody says `vae`; a VAE's moments are `vae` where nobody does. */
   readonly domain: Domain;
   readonly domainFrom: SaidBy;
   /** Why, in a sentence for a person, where a file or a guess says it. */
   readonly reason?: string;
   /** Undefined: found from the shape and the format's channels. */
   readonly layout?: Layout;
-  /** Latent rows and columns of token layouts, unpacked. Undefined: the most square pair that fits. */
+  /** Latent rows and columns of token layouts, unpacked. Undefined: the likeliest by aspect ratio, one frame. */
   readonly size?: { readonly height: number; readonly width: number };
   /** The file's strings, such as a ComfyUI workflow. */
   readonly metadata?: ReadonlyMap<string, string>;

@@ -1,8 +1,11 @@
 // LTX-Video, LTX-2 and LTX-2.3: three latent spaces of one shape.
 // biome-ignore-all format: tables keep channels in columns
 
-import type { LatentFormat, LatentSpace, RgbMap } from './format';
+import type { LatentFormat, LatentSpace, Packing, RgbMap } from './format';
 import { diffusers, lightricks, stableDiffusionCpp } from './sources';
+
+/** diffusers hands out a token per latent pixel, frame after frame. */
+const tokens: Packing = { patch: 1, packedChannels: 128, layouts: ['tokens'] };
 
 export const ltxvSpace: LatentSpace = {
   name: 'LTX-Video',
@@ -11,6 +14,7 @@ export const ltxvSpace: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  packing: tokens,
   notes: [
     "The statistics that normalise latents lie in each VAE's weights (per_channel_statistics), so only model " +
       'latents can be read.',
@@ -25,6 +29,7 @@ export const ltx2Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  packing: tokens,
   // per_channel_statistics of the VAE's weights: mean-of-means and std-of-means.
   latentsMean: [
     -0.07763672, -0.06201172,  0.07324219,  0.08935547,  0.00294495,  0.00245667,  0.01342773, -0.05419922,
@@ -71,6 +76,7 @@ export const ltx23Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  packing: tokens,
   // per_channel_statistics of the VAE's weights: mean-of-means and std-of-means.
   latentsMean: [
        0.0222167969,   0.00282287598,   -0.0121459961,   -0.0131835938,

@@ -11,6 +11,8 @@ export const wan21Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 8,
   temporalDownscale: 4,
+  // Qwen-Image's: diffusers hands out tokens as FLUX.1's, with one picture after the other where there are layers.
+  packing: { patch: 2, packedChannels: 64, layouts: ['tokens'] },
   // diffusers autoencoder_kl_wan.py (Apache-2.0).
   latentsMean: [
     -0.7571, -0.7089, -0.9113,  0.1075, -0.1745,  0.9653, -0.1517,  1.5508,
