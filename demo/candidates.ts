@@ -147,6 +147,7 @@ function candidatesOf(entry: Entry): readonly Candidate[] {
       reason: guess.reason,
       best: index === 0,
     });
+    Object.assign(tile.element.dataset, { format: read.format, domain: read.domain });
     return { guess, entry: read, tile };
   });
   const [shown, others] = [true, false].map((wanted) =>

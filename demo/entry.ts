@@ -19,7 +19,13 @@ export const fileOf = ({ files, position }: Entry): LatentFile => files[position
 /** The latents of one file with what the user says about them. */
 export function latentsOf(entry: Entry, file: LatentFile = fileOf(entry)): Latents {
   const { domain, layout, grid } = entry;
-  return { ...file.latents, domain, ...(layout ? { layout } : {}), ...(grid ? { size: grid } : {}) };
+  return {
+    ...file.latents,
+    domain,
+    domainFrom: 'caller',
+    ...(layout ? { layout } : {}),
+    ...(grid ? { size: grid } : {}),
+  };
 }
 
 export const readingOf = ({ format, domain, layout, size }: FormatGuess): Reading => ({
@@ -33,9 +39,16 @@ export const readingOf = ({ format, domain, layout, size }: FormatGuess): Readin
 export const shapeKey = ({ latents: { tensor } }: LatentFile): string => `${tensor.dtype} ${tensor.shape.join('×')}`;
 
 /** Undefined where the shape does not fit the format. */
-export function viewOf(entry: Entry, format: LatentFormat = familyOf(entry.format)): LatentView | undefined {
+export const viewOf = (entry: Entry, format: LatentFormat = familyOf(entry.format)): LatentView | undefined =>
+  viewAs(latentsOf(entry), format);
+
+/** As the entry's format reads the file where nobody says more. */
+export const viewOfFile = (entry: Entry): LatentView | undefined =>
+  viewAs(fileOf(entry).latents, familyOf(entry.format));
+
+function viewAs(latents: Latents, format: LatentFormat): LatentView | undefined {
   try {
-    return viewLatents(latentsOf(entry), format);
+    return viewLatents(latents, format);
   } catch {
     return undefined;
   }

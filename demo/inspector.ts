@@ -1,6 +1,7 @@
 // The settings of the entry on show: which format, domain, axes, decoder and size.
 
 import type { Domain, FrameOptions, Layout } from '../src/index';
+import { tokenGrids } from '../src/token-grids';
 import { fittingLayouts } from '../src/view';
 import { choiceOf, choicesFor, families, familyOf } from './decoders';
 import { byId, errorText, fillSelect, radios, range } from './dom';
@@ -9,7 +10,6 @@ import { axesOf, createEntry, fileOf, fits, playedAxis, shapeKey, viewOf } from 
 import { problem, readLatents } from './files';
 import { choose, guessOf } from './reading';
 import { currentEntry, type Entry, type State, type Store } from './state';
-import { tokenGrids } from './token-grids';
 
 export function createInspector(store: Store): void {
   const patch = (change: Partial<Entry>): void => {

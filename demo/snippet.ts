@@ -2,7 +2,7 @@
 
 import { choiceOf } from './decoders';
 import { byId } from './dom';
-import { axesOf, fileOf, viewOf } from './entry';
+import { axesOf, fileOf, viewOf, viewOfFile } from './entry';
 import { currentEntry, type Entry, type ImportedDecoder, type State, type Store } from './state';
 
 export function createSnippet(store: Store): void {
@@ -70,10 +70,11 @@ export function snippetFor(state: State, entry: Entry): string {
 /** What the library would not find by itself. */
 function saidOf(entry: Entry): readonly string[] {
   const { domain, layout, grid } = entry;
-  const alone = { ...entry, layout: undefined, grid: undefined };
-  const placed = JSON.stringify(viewOf(entry)) !== JSON.stringify(viewOf(alone));
+  const view = viewOf(entry);
+  const alone = viewOfFile(entry);
+  const placed = JSON.stringify({ ...view, domain }) !== JSON.stringify({ ...alone, domain });
   return [
-    ...(domain === fileOf(entry).latents.domain ? [] : [`domain: '${domain}'`]),
+    ...(domain === alone?.domain ? [] : [`domain: '${domain}'`]),
     ...(layout && placed ? [`layout: '${layout}'`] : []),
     ...(grid && placed ? [`size: { height: ${grid.height}, width: ${grid.width} }`] : []),
   ];

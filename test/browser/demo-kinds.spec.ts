@@ -1,8 +1,7 @@
 // Files of every kind on the page: each shows what the same numbers show as .npy; what holds several tensors lets one
-// choose; a ComfyUI latent says what it holds. And every real latent of ../shared opens.
+// choose; a ComfyUI latent says what it holds.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { give, npy, openDemo, pixels, shown } from './page';
 
@@ -78,27 +77,4 @@ test('a zip, a TorchScript program and a pickle that would run code say what the
 test('an opaque PNG is a reference picture', async ({ page }) => {
   await give(page, 'drop', [{ ...fixture('refused-png-opaque.png'), type: 'image/png' }]);
   await expect(page.locator('#files-tiles')).toContainText('waits for its latents');
-});
-
-const shared = new URL('../../../shared/fixtures/latents/', import.meta.url);
-const names = existsSync(shared) ? readdirSync(shared) : [];
-if (names.length === 0) console.log('skipped: real latents on the page, ../shared/fixtures is absent');
-
-test('every real latent of ../shared opens by itself', async ({ page }) => {
-  test.skip(names.length === 0, '../shared/fixtures is absent');
-  test.setTimeout(300_000);
-  for (const [index, name] of names.entries())
-    await test.step(name, async () => {
-      // A page with fifty files is slow.
-      if (index % 8 === 7) await openDemo(page);
-      await page.setInputFiles('#pick', fileURLToPath(new URL(name, shared)));
-      await shown(page, name);
-      const reds = await page.evaluate(async () => {
-        const { data } = await window.latentPreviewDemo.readPixels();
-        return new Set(data.filter((_, k) => k % 4 === 0)).size;
-      });
-      // A picture, not one colour.
-      expect.soft(reds, name).toBeGreaterThan(30);
-      await expect.soft(page.locator('.problem'), name).toHaveCount(0);
-    });
 });
