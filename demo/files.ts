@@ -63,7 +63,7 @@ export async function readLatents(
   options: { readonly key?: string; readonly shape?: Shape; readonly dtype?: DType } = {},
 ): Promise<LatentFile> {
   const latents = await loadLatents(blob, options);
-  const keys = options.shape ? [] : (await tensorsOf(blob)).map((tensor) => tensor.name);
+  const tensors = options.shape ? [] : await tensorsOf(blob);
   const key = options.key;
   if (latents.tensor.shape.length < 2)
     throw new LatentPreviewError(
@@ -72,7 +72,7 @@ export async function readLatents(
     );
   const { shape, dtype } = options;
   const said = { ...(key === undefined ? {} : { key }), ...(shape ? { raw: { shape, dtype } } : {}) };
-  return { name, blob, latents, keys: keys.length > 1 ? keys : [], ...said };
+  return { name, blob, latents, tensors: tensors.length > 1 ? tensors : [], ...said };
 }
 
 /** The file's tensors with data, those first that could be latents; none where it cannot be read. */

@@ -4,7 +4,7 @@ import type { Domain, FrameOptions, Layout } from '../src/index';
 import { tokenGrids } from '../src/token-grids';
 import { fittingLayouts } from '../src/view';
 import { choiceOf, choicesFor, families, familyOf } from './decoders';
-import { byId, errorText, fillSelect, radios, range } from './dom';
+import { byId, errorText, fillSelect, radios, range, tensorLabel } from './dom';
 import { host, known } from './downloads';
 import { axesOf, createEntry, fileOf, fits, playedAxis, shapeKey, viewOf } from './entry';
 import { problem, readLatents } from './files';
@@ -55,35 +55,21 @@ export function createInspector(store: Store): void {
     showDecoders(state, entry, selects.decoder);
     showAxes(entry, selects.layout, selects.grid);
     showPlaces(entry);
-    const { keys, key } = fileOf(entry);
-    byId('tensor-field', HTMLElement).hidden = keys.length === 0;
-    fillSelect(selects.tensor, [{ options: keys.map((value) => ({ value, label: value })) }], key ?? keys[0] ?? '');
+    const { tensors, key } = fileOf(entry);
+    byId('tensor-field', HTMLElement).hidden = tensors.length === 0;
+    const options = tensors.map((one) => ({ value: one.name, label: tensorLabel(one) }));
+    fillSelect(selects.tensor, [{ options }], key ?? tensors[0]?.name ?? '');
   });
 }
 
 function showFacts(entry: Entry): void {
   const { files, sample } = entry;
-  const { tensor, metadata } = fileOf(entry).latents;
+  const { tensor } = fileOf(entry).latents;
   byId('entry-title', HTMLElement).textContent = sample?.title ?? entry.title;
-  const parts = [
-    ...(files.length > 1 ? [`${files.length} files`] : []),
-    `(${tensor.shape.join(', ')})`,
-    tensor.dtype,
-    ...metadataFacts([...(metadata?.keys() ?? [])]),
-  ];
+  const parts = [...(files.length > 1 ? [`${files.length} files`] : []), `(${tensor.shape.join(', ')})`, tensor.dtype];
   byId('facts', HTMLElement).textContent = parts.join(' · ');
   const about = sample ? `Photo: ${sample.credit}, ${sample.licence}. ${sample.made}` : '';
   byId('about', HTMLElement).textContent = about;
-}
-
-/** ComfyUI keeps what a latent was made with beside it. */
-function metadataFacts(keys: readonly string[]): readonly string[] {
-  const comfy = keys.filter((key) => ['prompt', 'workflow'].includes(key));
-  const others = keys.filter((key) => !comfy.includes(key));
-  return [
-    ...(comfy.length > 0 ? [`holds its ComfyUI ${comfy.join(' and ')}`] : []),
-    ...(others.length > 0 ? [`metadata: ${others.join(', ')}`] : []),
-  ];
 }
 
 function showFormats(entry: Entry, select: HTMLSelectElement): void {

@@ -1,7 +1,17 @@
 // Everything the page knows, as plain data, and the one place that changes it. Modules read it and listen.
 
 import type { knownDecoders } from '../src/decoders/known';
-import type { Decoder, Domain, DType, FormatGuess, FrameOptions, Latents, Layout, Shape } from '../src/index';
+import type {
+  Decoder,
+  Domain,
+  DType,
+  FormatGuess,
+  FrameOptions,
+  Latents,
+  Layout,
+  ListedTensor,
+  Shape,
+} from '../src/index';
 
 export interface Reference {
   readonly name: string;
@@ -14,7 +24,7 @@ export interface LatentFile {
   readonly blob: Blob;
   readonly latents: Latents;
   /** The file's tensors, where it has several, and the chosen one. */
-  readonly keys: readonly string[];
+  readonly tensors: readonly ListedTensor[];
   readonly key?: string;
   /** What a person said of raw numbers. */
   readonly raw?: { readonly shape: Shape; readonly dtype?: DType | undefined };
@@ -74,7 +84,7 @@ export interface Problem {
   readonly message: string;
   readonly blob: Blob;
   readonly help: 'none' | 'raw' | 'tensor';
-  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+  readonly tensors: readonly ListedTensor[];
   /** The dropped decoder that it is about: one that fits nothing on show and waits for latents that it fits. */
   readonly decoder?: string;
 }

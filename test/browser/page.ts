@@ -80,6 +80,7 @@ export const float32 = (values: readonly number[]): Uint8Array => new Uint8Array
 /** A .safetensors file of float32 tensors. */
 export function safetensors(
   tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>>,
+  metadata?: Readonly<Record<string, string>>,
 ): Uint8Array {
   let offset = 0;
   const entries = Object.entries(tensors).map(([name, { shape, values }]) => {
@@ -87,7 +88,8 @@ export function safetensors(
     offset += values.length * 4;
     return [name, { dtype: 'F32', shape, data_offsets: [begin, offset] }] as const;
   });
-  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const said = metadata ? { __metadata__: metadata } : {};
+  const header = Buffer.from(JSON.stringify({ ...said, ...Object.fromEntries(entries) }));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([length, header, ...Object.values(tensors).map(({ values }) => float32(values))]);
