@@ -1,6 +1,7 @@
 // What follows from an entry: its latents as the user reads them, its view, its axes, its reference.
 
-import { guessFormats, type LatentFormat, type Latents } from '../src/index';
+import { rankGuesses } from '../src/guess/rank';
+import type { LatentFormat, Latents } from '../src/index';
 import { fittingLayouts, type LatentView, viewLatents } from '../src/view';
 import { choicesFor, families, familyOf } from './decoders';
 import {
@@ -18,7 +19,13 @@ export const fileOf = ({ files, position }: Entry): LatentFile => files[position
 /** The latents of one file with what the user says about them. */
 export function latentsOf(entry: Entry, file: LatentFile = fileOf(entry)): Latents {
   const { domain, layout, grid } = entry;
-  return { ...file.latents, domain, ...(layout ? { layout } : {}), ...(grid ? { size: grid } : {}) };
+  return {
+    ...file.latents,
+    domain,
+    domainFrom: 'caller',
+    ...(layout ? { layout } : {}),
+    ...(grid ? { size: grid } : {}),
+  };
 }
 
 /** Undefined where the shape does not fit the format. */
@@ -59,7 +66,7 @@ export function createEntry(
   sample?: Sample,
 ): Entry {
   const [file] = files as [LatentFile];
-  const guesses = guessFormats(file.latents);
+  const guesses = rankGuesses(file.latents);
   const usable = guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '') ?? guesses[0];
   const format = sample?.format ?? usable?.format.id ?? nearestFamily(file);
   const entry: Entry = {

@@ -1,7 +1,8 @@
 // Files of any kind → what they are: latents, reference images, decoders, or a problem with what would help.
 // Kinds are told by content: the library reads latents by their magic bytes, the browser decodes pictures.
 
-import { type DType, guessFormats, LatentPreviewError, listTensors, loadLatents, type Shape } from '../src/index';
+import { rankGuesses } from '../src/guess/rank';
+import { type DType, LatentPreviewError, listTensors, loadLatents, type Shape } from '../src/index';
 import { readDecoder, readMap } from './decoders';
 import { errorText } from './dom';
 import { type ImportedDecoder, type LatentFile, newId, type Problem, type Reference } from './state';
@@ -66,7 +67,7 @@ export async function readLatents(
   const keys = options.shape ? [] : (await tensorsOf(blob)).map((tensor) => tensor.name);
   const key = options.key;
   // Reading the statistics also finds shapes that no format has; better now than at the first decode.
-  if (guessFormats(latents).length === 0 && latents.tensor.shape.length < 2)
+  if (rankGuesses(latents).length === 0 && latents.tensor.shape.length < 2)
     throw new LatentPreviewError(
       'shape',
       `latents: shape (${latents.tensor.shape.join(', ')}) has too few axes; needed are channels, rows and columns`,

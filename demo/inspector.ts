@@ -1,6 +1,7 @@
 // The settings of the entry on show: which format, domain, axes, decoder and size.
 
 import type { Domain, FormatGuess, FrameOptions, Layout } from '../src/index';
+import { tokenGrids } from '../src/token-grids';
 import { fittingLayouts } from '../src/view';
 import { choiceOf, choicesFor, families, familyOf, shortName } from './decoders';
 import { byId, errorText, fillSelect, make, radios, range } from './dom';
@@ -8,7 +9,6 @@ import { host, known } from './downloads';
 import { axesOf, defaultDecoder, fileOf, fits, playedAxis, viewOf } from './entry';
 import { problem, readLatents } from './files';
 import { currentEntry, type Entry, type State, type Store } from './state';
-import { tokenGrids } from './token-grids';
 
 /** More guesses than these are in the select. */
 const chips = 4;
