@@ -27,6 +27,8 @@ export function createCandidateTile(value: string, { name, detail, reason, best 
   const why = make('span', { className: 'candidate-why' });
   const input = make('input', { type: 'radio', name: 'candidate', value, className: 'hidden' });
   const title = make('span', { className: 'candidate-name', textContent: name });
+  input.ariaLabel = `${name}, ${detail}${best ? ', likeliest' : ''}`;
+  input.ariaDescription = reason;
   if (best) title.append(' ', make('span', { className: 'candidate-best', textContent: 'likeliest' }));
   const element = make(
     'label',

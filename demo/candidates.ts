@@ -1,17 +1,18 @@
 // "What is this?": every reading of the entry's numbers (format, domain, packing, axes) as a small picture, likeliest first.
 // Opens by itself where the numbers leave it open; one click takes a reading.
 
+import { isClear } from '../src/guess/clear';
 import type { FormatGuess } from '../src/index';
 import { type CandidateTile, createCandidateTile } from './candidate-tile';
 import { choiceOf, choicesFor, familyOf, isLong, quickChoice, shortName } from './decoders';
-import { byId, errorText } from './dom';
+import { byId, errorText, find } from './dom';
 import { readingOf, viewOf } from './entry';
-import { choose, readAlike, readAs, readOtherwise, sameReading } from './reading';
+import { choose, guessOf, readAlike, readAs, readOtherwise, sameReading } from './reading';
 import { currentEntry, type Entry, type Store } from './state';
 import { drawThumbnail } from './thumbnail';
 
-/** More than these are asked for. */
-const most = 12;
+/** More come when asked for, as many at a time. */
+const some = 12;
 
 export interface Candidates {
   /** The stage has its picture, or has said why not. */
@@ -30,6 +31,7 @@ interface Candidate {
 export function createCandidates(store: Store): Candidates {
   const details = byId('candidates', HTMLDetailsElement);
   const list = byId('candidates-list', HTMLElement);
+  const row = find(details, '.candidates-row', HTMLElement);
   const more = byId('candidates-more', HTMLButtonElement);
   const alike = byId('candidates-alike', HTMLButtonElement);
   /** By entry: as it was found, until the user opens or closes it. */
@@ -43,7 +45,8 @@ export function createCandidates(store: Store): Candidates {
     details.hidden = !entry || entry.guesses.length === 0;
     if (!entry) return;
     if (entry.guesses !== guesses) show(entry);
-    for (const { entry: read, tile } of candidates) tile.input.checked = sameReading(entry, read);
+    const current = candidates.find(({ entry: read }) => sameReading(entry, read));
+    for (const { tile } of candidates) tile.input.checked = tile === current?.tile;
     byId('candidates-note', HTMLElement).textContent = noteOf(entry);
     const others = entry.chosen ? readOtherwise(state, entry) : [];
     alike.hidden = others.length === 0;
@@ -57,10 +60,9 @@ export function createCandidates(store: Store): Candidates {
     if (event.key === 'Enter') take(event.target);
   });
   more.addEventListener('click', () => {
-    const first = candidates[most];
-    more.hidden = true;
-    list.append(...candidates.slice(most).map(({ tile }) => tile.element));
-    first?.tile.input.focus();
+    const shown = list.children.length;
+    addSome();
+    candidates[shown]?.tile.input.focus();
     draw();
   });
   alike.addEventListener('click', () => {
@@ -78,15 +80,22 @@ export function createCandidates(store: Store): Candidates {
     if (found) choose(store, readingOf(found.guess));
   }
 
+  function addSome(): void {
+    const shown = list.children.length;
+    list.append(...candidates.slice(shown, shown + some).map(({ tile }) => tile.element));
+    const left = candidates.length - list.children.length;
+    more.hidden = left === 0;
+    more.textContent = `Show ${Math.min(left, some)} more`;
+  }
+
   function show(entry: Entry): void {
     drawing.abort();
     guesses = entry.guesses;
     details.dataset.state = 'drawing';
     candidates = candidatesOf(entry);
-    list.replaceChildren(...candidates.slice(0, most).map(({ tile }) => tile.element));
-    list.scrollLeft = 0;
-    more.hidden = candidates.length <= most;
-    more.textContent = `Show ${candidates.length - most} more`;
+    list.replaceChildren();
+    addSome();
+    row.scrollLeft = 0;
     details.open = open.get(entry.id) ?? isOpenQuestion(entry);
     details.dataset.sure = String(!isOpenQuestion(entry));
     draw();
@@ -141,12 +150,8 @@ export function createCandidates(store: Store): Candidates {
 function candidatesOf(entry: Entry): readonly Candidate[] {
   const found = entry.guesses.map((guess, index): Candidate => {
     const read = readAs(entry, readingOf(guess), []);
-    const tile = createCandidateTile(String(index), {
-      name: shortName(guess.format),
-      detail: detailOf(read),
-      reason: guess.reason,
-      best: index === 0,
-    });
+    const texts = { name: shortName(guess.format), detail: detailOf(read), reason: reasonOf(guess) };
+    const tile = createCandidateTile(String(index), { ...texts, best: index === 0 });
     Object.assign(tile.element.dataset, { format: read.format, domain: read.domain });
     return { guess, entry: read, tile };
   });
@@ -154,6 +159,13 @@ function candidatesOf(entry: Entry): readonly Candidate[] {
     found.filter(({ entry }) => (quickChoice(entry) !== undefined) === wanted),
   ) as [Candidate[], Candidate[]];
   return [...shown, ...others];
+}
+
+/** What sets a reading apart before what all have: the detail says channels and size. */
+function reasonOf({ reason }: FormatGuess): string {
+  const [, ...clauses] = reason.split('; ');
+  const text = clauses.reverse().join('; ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function detailOf(entry: Entry): string {
@@ -180,16 +192,16 @@ function whyNone(entry: Entry): string {
     : 'No picture: nobody has published a map to RGB';
 }
 
-/** Nobody has said what it is, and several readings fit about as well. */
-export const isOpenQuestion = ({ guesses, sample }: Entry): boolean => {
-  const [best, second] = guesses;
-  return !sample && best !== undefined && second !== undefined && second.distance - best.distance < 0.15;
-};
+/** Nobody has said what it is, and the numbers do not either. */
+export const isOpenQuestion = ({ guesses, sample }: Entry): boolean =>
+  !sample && guesses.length > 1 && !isClear(guesses);
 
 function noteOf(entry: Entry): string {
   const name = `${shortName(familyOf(entry.format))}, ${entry.domain} domain`;
   if (entry.sample) return name;
   if (entry.chosen) return `${name}: your choice`;
+  const guess = guessOf(entry);
+  if (guess?.latents.formatFrom === 'file') return `${name}: the file names it`;
   const others = entry.guesses.length - 1;
   if (isOpenQuestion(entry)) return `Not certain. Shown as ${name}; choose the picture that looks right.`;
   return others > 0 ? `${name}: by far the likeliest of ${others + 1}` : name;

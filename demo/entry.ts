@@ -1,6 +1,8 @@
 // What follows from an entry: its latents as the user reads them, its view, its axes, its reference.
 
-import { type FormatGuess, guessFormats, type LatentFormat, type Latents } from '../src/index';
+import { isClear } from '../src/guess/clear';
+import { rankGuesses } from '../src/guess/rank';
+import type { FormatGuess, LatentFormat, Latents } from '../src/index';
 import { fittingLayouts, type LatentView, viewLatents } from '../src/view';
 import { choicesFor, families, familyOf } from './decoders';
 import {
@@ -76,17 +78,18 @@ export function playedAxis(entry: Entry): { readonly axis: Axis; readonly count:
 export const referenceOf = (entry: Entry): Reference | undefined =>
   fileOf(entry).reference ?? entry.files.find(({ reference }) => reference)?.reference;
 
-/** An entry with the likeliest format that has a map. */
+/** An entry with the likeliest format, where there are doubts the likeliest that has a map. */
 export function createEntry(
   files: readonly LatentFile[],
   imported: readonly ImportedDecoder[],
   sample?: Sample,
 ): Entry {
   const [file] = files as [LatentFile];
-  const guesses = guessFormats(file.latents);
-  const usable = guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '') ?? guesses[0];
+  const guesses = rankGuesses(file.latents);
+  const shown = isClear(guesses) ? undefined : guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '');
+  const best = shown ?? guesses[0];
   const stated = sample && { format: sample.format, domain: sample.domain };
-  const guessed = usable ? readingOf(usable) : { format: nearestFamily(file), domain: file.latents.domain };
+  const guessed = best ? readingOf(best) : { format: nearestFamily(file), domain: file.latents.domain };
   const reading = stated ?? guessed;
   const entry: Entry = {
     id: sample?.id ?? newId('entry'),

@@ -6,6 +6,7 @@ export { type ListedTensor, type LoadLatentsOptions, listTensors, loadLatents, l
 export type { HubFile, LoadOptions, LoadWeightsOptions, Progress, Source } from './source';
 export type { DType, Shape, Tensor } from './tensor';
 export {
+  type FormatHint,
   type GpuTensor,
   type LatentOptions,
   type Latents,
@@ -19,7 +20,7 @@ export { type LatentView, viewLatents } from './view';
 // What the numbers mean
 export type { Domain, LatentFormat, OutputActivation, Packing } from './formats/format';
 export { formats } from './formats/index';
-export { type FormatGuess, guessFormats } from './guess';
+export { type FormatGuess, guessFormats, identifyLatents } from './identify';
 
 // What turns them into RGB
 export type { Decoder } from './decoders/decoder';

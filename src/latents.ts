@@ -38,6 +38,16 @@ export type Layout =
  */
 export type SaidBy = 'caller' | 'file' | 'guess' | 'default';
 
+/** What a file says of the model or the VAE that its latents come from. */
+export interface FormatHint {
+  /** Ids of the formats that are meant; several where the name has been used for several. */
+  readonly formats: readonly string[];
+  /** 3: it names the VAE or the latents themselves; 2: what only one family's workflow has; 1: a model. */
+  readonly strength: 1 | 2 | 3;
+  /** What is said and where, in a clause: `the workflow loads the VAE 'ae.safetensors'`. */
+  readonly reason: string;
+}
+
 /** Latents as a file or a sampler hands them over. Plain data: nothing to free. */
 export interface Latents {
   readonly tensor: Tensor | GpuTensor;
@@ -50,6 +60,8 @@ export interface Latents {
   readonly domainFrom: SaidBy;
   /** Why, in a sentence for a person, where a file or a guess says it. */
   readonly reason?: string;
+  /** Formats that the file names without saying that these latents are theirs: guesses heed them. */
+  readonly hints?: readonly FormatHint[];
   /** Undefined: found from the shape and the format's channels. */
   readonly layout?: Layout;
   /** Latent rows and columns of token layouts, unpacked. Undefined: the likeliest by aspect ratio, one frame. */

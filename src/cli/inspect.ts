@@ -3,10 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import { weightsKind } from '../decoders/weights-kind';
 import { bytesSource, openTensorFile, readAll, type TensorFile } from '../files/index';
+import { isClear, listGuesses } from '../guess/clear';
 import { type FormatGuess, guessFormats, type LatentFormat, type Latents, loadLatents, viewLatents } from '../index';
 import { formatShape, type Tensor } from '../tensor';
 import { fittingLayouts } from '../view';
-import { isClear, listGuesses } from './choose-format';
+
 import type { Reading } from './reading';
 import { channelStatistics, type Statistics, tensorStatistics } from './statistics';
 import { textTable } from './table';
@@ -56,7 +57,7 @@ export async function inspect(
     metadata: Object.fromEntries(file?.metadata ?? []),
   };
   try {
-    return { ...report, latents: inspectLatents(await loadLatents(bytes, reading), format) };
+    return { ...report, latents: await inspectLatents(await loadLatents(bytes, reading), format) };
   } catch (error) {
     const kind = file ? weightsKind(file.tensors) : 'other';
     // A file of weights is no failure: it is what it is.
@@ -74,9 +75,9 @@ const weightsNames: Readonly<Record<Exclude<ReturnType<typeof weightsKind>, 'oth
   vae: 'a full VAE',
 };
 
-function inspectLatents(latents: Latents, asked: LatentFormat | undefined): LatentsReport {
+async function inspectLatents(latents: Latents, asked: LatentFormat | undefined): Promise<LatentsReport> {
   const tensor = latents.tensor as Tensor;
-  const guesses = guessFormats(latents);
+  const guesses = await guessFormats(latents);
   const format = asked ?? guesses[0]?.format;
   // Guesses leave out a layout that does not fit them.
   const fits = format && (asked || fittingLayouts(tensor.shape, format, latents.layout).length > 0);

@@ -28,10 +28,7 @@ const formats: Readonly<Record<string, string>> = {
   wan21: 'wan21',
 };
 
-/** Shown as something else at first, and offered as the second: their numbers are as usual there as here. */
-const seconds = ['dogs.sdxl.npy', 'hubble.sd1.npy'];
-
-test('every real latent opens as what it is, or offers it among the first three', async ({ page }) => {
+test('every real latent opens as what it is', async ({ page }) => {
   test.skip(!existsSync(manifest), '../shared/fixtures is absent');
   test.setTimeout(180_000);
   const { files } = JSON.parse(readFileSync(manifest, 'utf8')) as { files: readonly Listed[] };
@@ -67,22 +64,10 @@ test('every real latent opens as what it is, or offers it among the first three'
         .evaluateAll((all) => all.map((tile) => `${tile.dataset.format} ${tile.dataset.domain}`));
       const rank = 1 + tiles.indexOf(`${formats[family]} ${domain}`);
       const asks = await page.locator('#candidates').evaluate((details) => details.hasAttribute('open'));
-      let right = first;
-      if (rank > 1) {
-        await page
-          .locator('.candidate')
-          .nth(rank - 1)
-          .click();
-        await shown(page, name);
-        right = await psnr();
-      }
-      rows.push(
-        [name.padEnd(40), rank, asks ? 'asks' : 'sure', `${first} dB`, rank > 1 ? `${right} dB` : ''].join('  '),
-      );
-      expect.soft(rank, name).toBe(seconds.includes(name) ? 2 : 1);
-      if (rank > 1) expect.soft(asks, name).toBe(true);
-      // A wrong reading of these has less than 17; those without a photo have no PSNR.
-      if (!Number.isNaN(first)) expect.soft(right, name).toBeGreaterThan(18);
+      rows.push([name.padEnd(40), rank, asks ? 'asks' : 'sure', `${first} dB`].join('  '));
+      expect.soft(rank, `${name} is not ${tiles[0]}`).toBe(1);
+      // What the wrong one of SD1 and SDXL reaches is less than 17; clips have no photo.
+      if (family !== 'wan21') expect.soft(first, name).toBeGreaterThan(18);
     });
-  console.log(`file, place of what it is, whether the page asks, against the photo\n${rows.join('\n')}`);
+  console.log(`file, rank of what it is, whether the page asks, against the photo\n${rows.join('\n')}`);
 });
