@@ -26,16 +26,16 @@ export function createCandidateTile(value: string, { name, detail, reason, best 
   context2d(canvas);
   const why = make('span', { className: 'candidate-why' });
   const input = make('input', { type: 'radio', name: 'candidate', value, className: 'hidden' });
-  const title = make('span', { className: 'candidate-name', textContent: name });
+  const picture = make('span', { className: 'candidate-picture' }, canvas, why);
   input.ariaLabel = `${name}, ${detail}${best ? ', likeliest' : ''}`;
   input.ariaDescription = reason;
-  if (best) title.append(' ', make('span', { className: 'candidate-best', textContent: 'likeliest' }));
+  if (best) picture.append(make('span', { className: 'candidate-best', textContent: 'likeliest' }));
   const element = make(
     'label',
     { className: 'candidate', title: `${name}, ${detail}: ${reason}` },
     input,
-    make('span', { className: 'candidate-picture' }, canvas, why),
-    title,
+    picture,
+    make('span', { className: 'candidate-name', textContent: name }),
     make('span', { className: 'candidate-detail', textContent: detail }),
     make('span', { className: 'candidate-reason', textContent: reason }),
   );
