@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor';
 import { domainMap, fittingLayouts, type LatentView } from '../view';
 import { compareEdges, type Measured, measure } from './measure';
 import { type Reading, readings } from './readings';
-import { channelStatistics } from './statistics';
+import { type ChannelStatistics, channelStatistics } from './statistics';
 
 /**
  * What these latents may be, likeliest first; empty where no format has their channels, and for latents in GPU memory.
@@ -31,7 +31,7 @@ export function rankGuesses(latents: Latents): readonly FormatGuess[] {
         const hint = hintFor(latents.hints, format);
         const isNamed = hint !== undefined && hint.strength === strongest;
         const judged = judge(format, domain, measured(reading.view, format), reading, isNamed ? hint : undefined);
-        const misnamed = strongest > 0 && !isNamed ? 0.4 : 0;
+        const misnamed = isNamed ? 0 : 0.25 * strongest;
         const guess = { ...judged, distance: judged.distance + misnamed };
         return { ...guess, latents: describe(latents, guess, isNamed) };
       }),
@@ -75,8 +75,10 @@ function judge(
   { layout, size, view, penalty, notes }: Reading,
   hint: FormatHint | undefined,
 ): Omit<FormatGuess, 'latents'> {
-  const own = farFromUsual(format, domain, found, view);
-  const known = channelStatistics[format.base];
+  const noise = isNoise(found);
+  // Noise is no family's: only its size can be judged.
+  const known = noise ? undefined : channelStatistics[format.base];
+  const own = farFromUsual(format, domain, found, view, known);
   const isMoments = notes.some((note) => note.includes('variances'));
   // Raw latents are rarer; a VAE's moments are raw by what they are. Four axes usually mean pictures, not clips.
   const rare = isMoments ? (domain === 'model' ? 0.3 : 0) : domain === 'vae' ? 0.05 : 0;
@@ -89,6 +91,8 @@ function judge(
     `their means, deviations (${average.toFixed(2)} on average)${known ? ' and edges' : ''} ` +
       `${own < (known ? 0.35 : 0.6) ? 'look' : 'do not look much'} like ${likeWhat}` +
       `${domain === 'vae' ? ' before scaling (VAE domain)' : ''}`,
+    ...(domainsAlike(format) ? ['raw and scaled ones are nearly alike here: say the domain if you know it'] : []),
+    ...(noise ? ['neighbouring pixels are not alike: this is noise, or read in the wrong order'] : []),
     ...notes,
     ...(hint ? [hint.reason] : []),
   ];
@@ -96,12 +100,17 @@ function judge(
 }
 
 /** 0: exactly what the family's latents of photos look like. Rarely above 0.35 for what they are. */
-function farFromUsual(format: LatentFormat, domain: Domain, { mean, std, edges }: Measured, view: LatentView): number {
+function farFromUsual(
+  format: LatentFormat,
+  domain: Domain,
+  { mean, std, edges }: Measured,
+  view: LatentView,
+  known: ChannelStatistics | undefined,
+): number {
   const map = domainMap(format, domain, 'model', view.patch, 0);
   const step = 2 * view.patch ** 2;
   const gains = mean.map((_, c) => map[c * step]);
   const means = mean.map((value, c) => value * gains[c] + map[c * step + 1]);
-  const known = channelStatistics[format.base];
   const average = (value: (c: number) => number): number =>
     means.reduce((sum, _, c) => sum + value(c), 0) / means.length;
   // Channel means are the photo's colours: they say little, but for families that have far ones.
@@ -114,6 +123,17 @@ function farFromUsual(format: LatentFormat, domain: Domain, { mean, std, edges }
   const spread = average((c) => Math.log(Math.max(std[c] * Math.abs(gains[c]), 1e-6) / (known?.std[c] ?? 1)) ** 2);
   // Nothing is known of how the edges of these look: they have to fit better to come first.
   return 0.3 + 1.2 * spread + 0.03 * shifted;
+}
+
+/** Where scaling changes so little that a photo's contrast may hide it. */
+const domainsAlike = ({ scalingFactor = 1, latentsStd }: LatentFormat): boolean =>
+  !latentsStd && scalingFactor !== 1 && Math.abs(Math.log(scalingFactor)) < 0.6;
+
+/** Neighbours that are not alike at all. */
+function isNoise({ edges, std }: Measured): boolean {
+  if (!edges) return false;
+  const unlike = edges.reduce((sum, row, c) => sum + row[c] / (2 * std[c] ** 2 || 1), 0) / std.length;
+  return unlike > 0.97;
 }
 
 /** What the caller or the file has said stays theirs. */

@@ -51,7 +51,7 @@ function momentsOrNot(
   layout: Layout,
   { channels }: LatentFormat,
 ): Pick<Reading, 'penalty' | 'notes'> {
-  const last = channelsLast.includes(layout) ? 0.1 : 0;
+  const last = channelsLast.includes(layout) ? 0.25 : 0;
   const notes = last > 0 ? ['channels are taken to be the last axis'] : [];
   if (tensor.shape[layout.indexOf('C')] !== 2 * channels) return { penalty: last, notes };
   const pixels = view.height * view.width;
