@@ -1,13 +1,12 @@
 // "What is this?": every reading of the entry's numbers (format, domain, packing, axes) as a small picture, likeliest first.
 // Opens by itself where the numbers leave it open; one click takes a reading.
 
-import { isClear } from '../src/guess/clear';
 import type { FormatGuess } from '../src/index';
 import { type CandidateTile, createCandidateTile } from './candidate-tile';
 import { choiceOf, choicesFor, familyOf, isLong, quickChoice, shortName } from './decoders';
 import { byId, errorText, find } from './dom';
 import { readingOf, viewOf } from './entry';
-import { choose, guessOf, readAlike, readAs, readOtherwise, sameReading } from './reading';
+import { choose, guessOf, isOpenQuestion, readAlike, readAs, readOtherwise, sameReading } from './reading';
 import { currentEntry, type Entry, type Store } from './state';
 import { drawThumbnail } from './thumbnail';
 
@@ -25,6 +24,9 @@ interface Candidate {
   readonly guess: FormatGuess;
   /** The entry, read so. */
   readonly entry: Entry;
+}
+
+interface Shown extends Candidate {
   readonly tile: CandidateTile;
 }
 
@@ -35,18 +37,20 @@ export function createCandidates(store: Store): Candidates {
   const more = byId('candidates-more', HTMLButtonElement);
   const alike = byId('candidates-alike', HTMLButtonElement);
   /** By entry: as it was found, until the user opens or closes it. */
-  const open = new Map<string, boolean>();
-  let guesses: readonly FormatGuess[] = [];
+  const opened = new Map<string, boolean>();
+  let asked: readonly unknown[] = [];
   let candidates: readonly Candidate[] = [];
-  let drawing = new AbortController();
+  let shown: Shown[] = [];
+  /** Of the pictures that are being drawn. */
+  let drawing: AbortController | undefined;
 
   store.listen((state) => {
     const entry = currentEntry(state);
     details.hidden = !entry || entry.guesses.length === 0;
     if (!entry) return;
-    if (entry.guesses !== guesses) show(entry);
-    const current = candidates.find(({ entry: read }) => sameReading(entry, read));
-    for (const { tile } of candidates) tile.input.checked = tile === current?.tile;
+    if (entry.id !== asked[0] || entry.guesses !== asked[1]) show(entry);
+    const current = shown.find(({ entry: read }) => sameReading(entry, read));
+    for (const { tile } of shown) tile.input.checked = tile === current?.tile;
     byId('candidates-note', HTMLElement).textContent = noteOf(entry);
     const others = entry.chosen ? readOtherwise(state, entry) : [];
     alike.hidden = others.length === 0;
@@ -60,9 +64,9 @@ export function createCandidates(store: Store): Candidates {
     if (event.key === 'Enter') take(event.target);
   });
   more.addEventListener('click', () => {
-    const shown = list.children.length;
+    const before = shown.length;
     addSome();
-    candidates[shown]?.tile.input.focus();
+    shown[before]?.tile.input.focus();
     draw();
   });
   alike.addEventListener('click', () => {
@@ -71,51 +75,55 @@ export function createCandidates(store: Store): Candidates {
   });
   details.addEventListener('toggle', () => {
     const entry = currentEntry(store.state);
-    if (entry) open.set(entry.id, details.open);
+    if (entry) opened.set(entry.id, details.open);
     draw();
   });
 
   function take(target: EventTarget | null): void {
-    const found = candidates.find(({ tile }) => tile.input === target);
+    const found = shown.find(({ tile }) => tile.input === target);
     if (found) choose(store, readingOf(found.guess));
   }
 
   function addSome(): void {
-    const shown = list.children.length;
-    list.append(...candidates.slice(shown, shown + some).map(({ tile }) => tile.element));
-    const left = candidates.length - list.children.length;
+    const next = candidates.slice(shown.length, shown.length + some).map(withTile);
+    shown = [...shown, ...next];
+    list.append(...next.map(({ tile }) => tile.element));
+    const left = candidates.length - shown.length;
     more.hidden = left === 0;
     more.textContent = `Show ${Math.min(left, some)} more`;
   }
 
   function show(entry: Entry): void {
-    drawing.abort();
-    guesses = entry.guesses;
+    drawing?.abort();
+    drawing = undefined;
+    asked = [entry.id, entry.guesses];
     details.dataset.state = 'drawing';
     candidates = candidatesOf(entry);
+    shown = [];
     list.replaceChildren();
-    addSome();
+    const current = candidates.findIndex((one) => sameReading(entry, one.entry));
+    do addSome();
+    while (shown.length <= current);
     row.scrollLeft = 0;
-    details.open = open.get(entry.id) ?? isOpenQuestion(entry);
+    details.open = opened.get(entry.id) ?? isOpenQuestion(entry);
     details.dataset.sure = String(!isOpenQuestion(entry));
     draw();
   }
 
   /** One after the other, when the page has nothing better to do; what is drawn stays. */
   function draw(): void {
-    drawing.abort();
     const entry = currentEntry(store.state);
     // A picture that takes long is no reason to wait, as it leaves room itself.
     const choice = entry && choiceOf(store.state, entry);
     const busy = byId('stage', HTMLElement).dataset.state === 'decoding' && !(choice && isLong(choice));
-    if (!details.open || busy) return;
+    if (!details.open || busy || drawing) return;
     drawing = new AbortController();
     void drawAll(drawing.signal);
   }
 
   async function drawAll(signal: AbortSignal): Promise<void> {
-    for (const { entry, tile } of candidates) {
-      if (!tile.element.isConnected || !['waiting', 'drawing'].includes(tile.element.dataset.state ?? '')) continue;
+    for (let next = waiting(); next; next = waiting()) {
+      const { entry, tile } = next;
       const choice = quickChoice(entry);
       if (!choice) {
         tile.say('none', whyNone(entry));
@@ -132,15 +140,20 @@ export function createCandidates(store: Store): Candidates {
       }
       if (signal.aborted) return;
     }
+    drawing = undefined;
     details.dataset.state = 'drawn';
   }
+
+  /** None once the strip is closed. */
+  const waiting = (): Shown | undefined =>
+    details.open ? shown.find(({ tile }) => tile.element.dataset.state === 'waiting') : undefined;
 
   return {
     settled: draw,
     toggle() {
       const inside = details.contains(document.activeElement);
       details.open = !(details.open && inside);
-      const checked = candidates.find(({ tile }) => tile.input.checked) ?? candidates[0];
+      const checked = shown.find(({ tile }) => tile.input.checked) ?? shown[0];
       if (details.open) checked?.tile.input.focus();
     },
   };
@@ -148,17 +161,19 @@ export function createCandidates(store: Store): Candidates {
 
 /** Those that can be shown first, each part likeliest first. */
 function candidatesOf(entry: Entry): readonly Candidate[] {
-  const found = entry.guesses.map((guess, index): Candidate => {
-    const read = readAs(entry, readingOf(guess), []);
-    const texts = { name: shortName(guess.format), detail: detailOf(read), reason: reasonOf(guess) };
-    const tile = createCandidateTile(String(index), { ...texts, best: index === 0 });
-    Object.assign(tile.element.dataset, { format: read.format, domain: read.domain });
-    return { guess, entry: read, tile };
-  });
+  const found = entry.guesses.map((guess) => ({ guess, entry: readAs(entry, readingOf(guess), []) }));
   const [shown, others] = [true, false].map((wanted) =>
     found.filter(({ entry }) => (quickChoice(entry) !== undefined) === wanted),
   ) as [Candidate[], Candidate[]];
   return [...shown, ...others];
+}
+
+function withTile({ guess, entry }: Candidate): Shown {
+  const index = entry.guesses.indexOf(guess);
+  const texts = { name: shortName(guess.format), detail: detailOf(entry), reason: reasonOf(guess) };
+  const tile = createCandidateTile(String(index), { ...texts, best: index === 0 });
+  Object.assign(tile.element.dataset, { format: entry.format, domain: entry.domain });
+  return { guess, entry, tile };
 }
 
 /** What sets a reading apart before what all have: the detail says channels and size. */
@@ -191,10 +206,6 @@ function whyNone(entry: Entry): string {
     ? `No picture: its map is under ${[...licences].join(', ')}; choose it to opt in`
     : 'No picture: nobody has published a map to RGB';
 }
-
-/** Nobody has said what it is, and the numbers do not either. */
-export const isOpenQuestion = ({ guesses, sample }: Entry): boolean =>
-  !sample && guesses.length > 1 && !isClear(guesses);
 
 function noteOf(entry: Entry): string {
   const name = `${shortName(familyOf(entry.format))}, ${entry.domain} domain`;

@@ -78,6 +78,15 @@ export function playedAxis(entry: Entry): { readonly axis: Axis; readonly count:
 export const referenceOf = (entry: Entry): Reference | undefined =>
   fileOf(entry).reference ?? entry.files.find(({ reference }) => reference)?.reference;
 
+const known = new WeakMap<Latents, readonly FormatGuess[]>();
+
+/** Worked out once for a file: some tenths of a second for many channels. */
+export function guessesOf({ latents }: LatentFile): readonly FormatGuess[] {
+  const guesses = known.get(latents) ?? rankGuesses(latents);
+  known.set(latents, guesses);
+  return guesses;
+}
+
 /** An entry with the likeliest format, where there are doubts the likeliest that has a map. */
 export function createEntry(
   files: readonly LatentFile[],
@@ -85,7 +94,7 @@ export function createEntry(
   sample?: Sample,
 ): Entry {
   const [file] = files as [LatentFile];
-  const guesses = rankGuesses(file.latents);
+  const guesses = guessesOf(file);
   const shown = isClear(guesses) ? undefined : guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '');
   const best = shown ?? guesses[0];
   const stated = sample && { format: sample.format, domain: sample.domain };

@@ -49,8 +49,8 @@ export function createInspector(store: Store): void {
     if (!entry) return;
     showDomain(entry.domain);
     showFacts(entry);
-    const reason = guessOf(entry)?.reason;
-    byId('reason', HTMLElement).textContent = reason ? `${reason}.` : '';
+    const reasons = [guessOf(entry)?.reason, fileOf(entry).latents.reason];
+    byId('reason', HTMLElement).textContent = reasons.flatMap((one) => (one ? `${one}.` : [])).join(' ');
     showFormats(entry, selects.format);
     showDecoders(state, entry, selects.decoder);
     showAxes(entry, selects.layout, selects.grid);

@@ -3,10 +3,10 @@
 
 import { familyOf, takes } from './decoders';
 import { announce } from './dom';
-import { createEntry, fileOf, fits, readingOf, shapeKey } from './entry';
+import { createEntry, fileOf, fits, guessesOf, readingOf, shapeKey } from './entry';
 import { type Opened, problem, readFiles } from './files';
 import { commonBase, groupSequences, matchReferences } from './match';
-import { readAsBefore } from './reading';
+import { isOpenQuestion, readAsBefore } from './reading';
 import type { Entry, ImportedDecoder, LatentFile, Problem, Reference, State, Store } from './state';
 
 interface OpenOptions {
@@ -18,7 +18,13 @@ export async function openFiles(store: Store, files: readonly File[], options: O
   if (files.length === 0) return;
   store.set({ busy: store.state.busy + 1 });
   try {
-    take(store, await readFiles(files), options);
+    const opened = await readFiles(files);
+    for (const [first] of groupSequences(opened.latents, shapeKey)) {
+      // The page goes on between them.
+      await new Promise((resolve) => setTimeout(resolve));
+      if (first) guessesOf(first);
+    }
+    take(store, opened, options);
   } finally {
     store.set({ busy: store.state.busy - 1 });
   }
@@ -163,6 +169,7 @@ function tell(
     ...(opened.length > 0 ? [`opened ${opened.map(({ title }) => title).join(', ')}`] : []),
     ...(references.length > 0 ? [`${references.length} reference image${references.length > 1 ? 's' : ''}`] : []),
     ...(decoders.length > 0 ? [`read ${decoders.map(({ decoder }) => decoder.name).join(', ')}`] : []),
+    ...(opened.some(isOpenQuestion) ? ['the numbers leave open what they are: What is this? shows the readings'] : []),
     ...(waiting > 0 ? [`${waiting} waiting for latents`] : []),
     ...(problems > 0 ? [`${problems} could not be opened`] : []),
   ];

@@ -1,6 +1,7 @@
 // What an entry's numbers are taken to mean, and the one place that changes it: the candidates, the fields in the inspector
 // and the keyboard all choose through here, so that they agree.
 
+import { isClear } from '../src/guess/clear';
 import type { FormatGuess } from '../src/index';
 import { choicesFor, familyOf } from './decoders';
 import { fileOf, readingOf, shapeKey, viewOf } from './entry';
@@ -18,6 +19,10 @@ export function sameReading(entry: Entry, reading: Reading): boolean {
 /** The guess that an entry is read by; undefined where the user thought of something else. */
 export const guessOf = (entry: Entry): FormatGuess | undefined =>
   entry.guesses.find((guess) => sameReading(entry, readingOf(guess)));
+
+/** Nobody has said what it is, and the numbers do not either. */
+export const isOpenQuestion = ({ guesses, sample }: Entry): boolean =>
+  !sample && guesses.length > 1 && !isClear(guesses);
 
 /** A decoder of the family stays; where the axes change, the place in the new ones is the one to start with. */
 export function readAs(entry: Entry, reading: Reading, imported: readonly ImportedDecoder[]): Entry {

@@ -8,10 +8,16 @@ import type { Entry } from './state';
 /** CSS pixels of a tile's longer side. */
 const largest = 96;
 
+/** Of latents with more pixels than these, the family's table is drawn instead of its fitted map, which takes ten times as long. */
+const many = 96 * 96;
+
 /** @throws where the latents' shape does not fit the choice's format */
 export async function drawThumbnail(canvas: HTMLCanvasElement, choice: DecoderChoice, entry: Entry): Promise<void> {
-  const { format, decoder = linear(format) } = choice;
-  const size = tileSize(viewOf(entry, format) ?? { width: largest, height: largest });
+  const { format, group } = choice;
+  const view = viewOf(entry, format) ?? { width: largest, height: largest };
+  const light = group === 'fitted' && format.latentRgbFactors && view.width * view.height > many;
+  const decoder = (light ? undefined : choice.decoder) ?? linear(format);
+  const size = tileSize(view);
   const previewer = await createPreviewer({ format, decoder, backend: 'cpu' });
   try {
     const { item, frame } = entry.position;
