@@ -30,6 +30,8 @@ interface LatentsReport {
   readonly shape: readonly number[];
   /** Where the file or the command line says it. */
   readonly domain?: string;
+  /** Why, where the file says it. */
+  readonly domainReason?: string;
   readonly statistics: Statistics;
   /** By the first guess or the format that was asked for; absent where no format fits. */
   readonly channels?: { readonly format: string; readonly statistics: readonly Statistics[] };
@@ -85,6 +87,7 @@ async function inspectLatents(latents: Latents, asked: LatentFormat | undefined)
     dtype: tensor.dtype,
     shape: tensor.shape,
     ...(latents.domainFrom === 'default' ? {} : { domain: latents.domain }),
+    ...(latents.domainFrom === 'file' && latents.reason !== undefined && { domainReason: latents.reason }),
     statistics: tensorStatistics(tensor),
     ...(fits && {
       channels: { format: format.id, statistics: channelStatistics(tensor, viewLatents(latents, format)) },
@@ -97,8 +100,8 @@ async function inspectLatents(latents: Latents, asked: LatentFormat | undefined)
 /** For JSON: of each guess what tells it apart. */
 export function plainReport({ latents, ...report }: Report): object {
   if (!latents) return report;
-  const guesses = latents.guesses.map(({ format: { id, name }, domain, distance, reason }) => ({
-    ...{ format: id, name, domain, distance, reason },
+  const guesses = latents.guesses.map(({ format: { id, name }, domain, layout, size, distance, reason }) => ({
+    ...{ format: id, name, domain, layout, ...(size && { size }), distance, reason },
   }));
   return { ...report, latents: { ...latents, guesses } };
 }
@@ -116,7 +119,7 @@ export function describeReport({ file, bytes, kind, tensors, metadata, latents, 
   return [...lines, ...(latents ? describeLatents(latents) : [])].join('\n');
 }
 
-function describeLatents({ statistics, channels, domain, guesses, clear }: LatentsReport): string[] {
+function describeLatents({ statistics, channels, domain, domainReason, guesses, clear }: LatentsReport): string[] {
   const { count, nan, infinite } = statistics;
   const rows = (channels?.statistics ?? []).map((one, index) => statisticsRow(`${index}`, one));
   const head = [channels ? `channel (${channels.format})` : '', 'min', 'max', 'mean', 'std', 'not finite'];
@@ -125,7 +128,9 @@ function describeLatents({ statistics, channels, domain, guesses, clear }: Laten
     nan + infinite === 0
       ? `  all ${count} numbers are finite`
       : `  of ${count} numbers ${nan} are NaN and ${infinite} infinite: pictures show them as 0`,
-    ...(domain === undefined ? [] : [`  ${domain} domain, by the file or the command line`]),
+    ...(domain === undefined
+      ? []
+      : [`  ${domain} domain, by the ${domainReason === undefined ? 'command line' : `file: ${domainReason}`}`]),
     '',
     textTable(nan + infinite === 0 ? table.map((row) => row.slice(0, -1)) : table, { indent: 2 }),
     '',

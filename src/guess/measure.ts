@@ -8,7 +8,7 @@ export interface Measured {
   /** Per unpacked channel. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** Covariance (C, C) of what neighbouring pixels differ by; undefined where it was not asked for. */
+  /** Covariance of what neighbouring pixels differ by, row c of channels 0 to c; undefined where it was not asked for. */
   readonly edges?: readonly (readonly number[])[];
 }
 
@@ -19,9 +19,11 @@ export function measure(tensor: Tensor, view: LatentView, withEdges: boolean): M
   const { strides, width, height, channels } = view;
   const base = (view.items - 1) * strides.item + Math.floor(view.frames / 2) * strides.frame;
   // An odd step walks all rows of a patch.
-  const step = Math.max(1, Math.floor((width * height) / sampledPixels)) | 1;
+  // The covariance of many channels takes long, and fewer pixels will do.
+  const pixels = sampledPixels / (withEdges ? Math.max(1, channels / 16) : 1);
+  const step = Math.max(1, Math.floor((width * height) / pixels)) | 1;
   const sums = Array.from({ length: channels }, () => ({ count: 0, sum: 0, squares: 0 }));
-  const edges = Array.from({ length: channels }, () => new Array<number>(channels).fill(0));
+  const edges = new Float64Array(withEdges ? channels * channels : 0);
   let differences = 0;
   const rows = [0, 1].map(() => new Float64Array(channels * width));
   const difference = new Float64Array(channels);
@@ -45,7 +47,10 @@ export function measure(tensor: Tensor, view: LatentView, withEdges: boolean): M
       for (let c = 0; c < channels; c++) total += difference[c] = other[c * width + place] - row[c * width + x];
       if (!Number.isFinite(total)) return;
       differences++;
-      for (let i = 0; i < channels; i++) for (let k = 0; k <= i; k++) edges[i][k] += difference[i] * difference[k];
+      for (let i = 0; i < channels; i++) {
+        const own = difference[i];
+        for (let k = 0; k <= i; k++) edges[i * channels + k] += own * difference[k];
+      }
     };
     for (let x = 0; x < width; x++) {
       if (x + 1 < width) add(x, row, x + 1);
@@ -56,7 +61,12 @@ export function measure(tensor: Tensor, view: LatentView, withEdges: boolean): M
   return {
     mean,
     std: sums.map(({ count, squares }, c) => (count ? Math.sqrt(Math.max(0, squares / count - mean[c] ** 2)) : 0)),
-    ...(withEdges && differences > channels && { edges: edges.map((row) => row.map((sum) => sum / differences)) }),
+    ...(withEdges &&
+      differences > channels && {
+        edges: Array.from({ length: channels }, (_, i) =>
+          Array.from(edges.subarray(i * channels, i * channels + i + 1), (sum) => sum / differences),
+        ),
+      }),
   };
 }
 

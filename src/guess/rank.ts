@@ -30,7 +30,7 @@ export function rankGuesses(latents: Latents): readonly FormatGuess[] {
       domainsFor(latents, format).map((domain): FormatGuess => {
         const hint = hintFor(latents.hints, format);
         const isNamed = hint !== undefined && hint.strength === strongest;
-        const judged = judge(format, domain, measured(reading.view, format), reading, isNamed ? hint : undefined);
+        const judged = judge(format, domain, measured(reading.view), reading, isNamed ? hint : undefined);
         const misnamed = isNamed ? 0 : 0.25 * strongest;
         const guess = { ...judged, distance: judged.distance + misnamed };
         return { ...guess, latents: describe(latents, guess, isNamed) };
@@ -56,12 +56,12 @@ function domainsFor({ domain, domainFrom }: Latents, format: LatentFormat): read
 }
 
 /** Each way of reading the tensor is measured once. */
-function cache(tensor: Tensor): (view: LatentView, format: LatentFormat) => Measured {
+function cache(tensor: Tensor): (view: LatentView) => Measured {
   const known = new Map<string, Measured>();
-  return (view, { base }) => {
-    const withEdges = channelStatistics[base] !== undefined;
+  return (view) => {
     const { domain, ...geometry } = view;
-    const key = JSON.stringify([geometry, withEdges]);
+    const key = JSON.stringify(geometry);
+    const withEdges = Object.values(channelStatistics).some((one) => one?.mean.length === view.channels);
     const found = known.get(key) ?? measure(tensor, view, withEdges);
     known.set(key, found);
     return found;

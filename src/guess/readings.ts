@@ -35,8 +35,10 @@ export function readings(latents: Latents, format: LatentFormat): readonly Readi
   });
   // Items and frames of one axis order are one reading.
   const different = found.filter(
-    ({ view, size }, index) =>
-      size || found.findIndex((other) => other.view.strides.channel === view.strides.channel) === index,
+    ({ view, size, penalty }, index) =>
+      size ||
+      // Channels last, and half of them variances, and nothing that speaks for it.
+      (penalty < 1.2 && found.findIndex((other) => other.view.strides.channel === view.strides.channel) === index),
   );
   return withAxisOrder(tensor, different);
 }
