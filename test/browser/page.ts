@@ -98,8 +98,11 @@ export function safetensors(
 /** How a byte is written in the latents of pixel space, whose map to RGB is (value + 1) / 2. */
 export const fromByte = (byte: number): number => (byte / 255) * 2 - 1;
 
-/** Pictures of one colour each, as latents of pixel space: (items, 3, side, side). */
-export function colours(list: readonly (readonly number[])[], side = 8): Uint8Array {
+/**
+ * Pictures of one colour each, as latents of pixel space: (items, 3, side, side). No family has 9 channels, whichever axis
+ * they are taken to be.
+ */
+export function colours(list: readonly (readonly number[])[], side = 9): Uint8Array {
   const values = list.flatMap((one) => one.flatMap((byte) => Array<number>(side * side).fill(fromByte(byte))));
   return npy([list.length, 3, side, side], values);
 }
