@@ -95,8 +95,9 @@ export function createEntry(
 ): Entry {
   const [file] = files as [LatentFile];
   const guesses = guessesOf(file);
-  const shown = isClear(guesses) ? undefined : guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '');
-  const best = shown ?? guesses[0];
+  // A net of one's own takes whatever has its channels, and says nothing about what they are.
+  const mapped = guesses.find(({ format }) => defaultDecoder(format.id, []) !== '');
+  const best = isClear(guesses) ? guesses[0] : (mapped ?? guesses[0]);
   const stated = sample && { format: sample.format, domain: sample.domain };
   const guessed = best ? readingOf(best) : { format: nearestFamily(file), domain: file.latents.domain };
   const reading = stated ?? guessed;
