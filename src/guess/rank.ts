@@ -89,7 +89,7 @@ function judge(
   const clauses = [
     `${view.channels} channels of ${view.width}×${view.height}${view.frames > 1 ? `, ${view.frames} frames` : ''}`,
     `their means, deviations (${average.toFixed(2)} on average)${known ? ' and edges' : ''} ` +
-      `${own < (known ? 0.35 : 0.6) ? 'look' : 'do not look much'} like ${likeWhat}` +
+      `${likenessOf(own, known !== undefined)} like ${likeWhat}` +
       `${domain === 'vae' ? ' before scaling (VAE domain)' : ''}`,
     ...(domainsAlike(format) ? ['raw and scaled ones are nearly alike here: say the domain if you know it'] : []),
     ...(noise ? ['neighbouring pixels are not alike: this is noise, or read in the wrong order'] : []),
@@ -98,6 +98,10 @@ function judge(
   ];
   return { format, domain, layout, ...(size && { size }), distance, reason: clauses.join('; ') };
 }
+
+/** Half of all photos are nearer than the first bound, nearly all than the second. */
+const likenessOf = (distance: number, known: boolean): string =>
+  known && distance < 0.12 ? 'look' : distance < (known ? 0.35 : 0.5) ? 'look roughly' : 'do not look much';
 
 /** 0: exactly what the family's latents of photos look like. Rarely above 0.35 for what they are. */
 function farFromUsual(
