@@ -1,6 +1,7 @@
 // The page: its state, its parts, and what it shows first.
 
 import { type Candidates, createCandidates } from './candidates';
+import { connectChannels } from './channels';
 import { createCompare } from './compare';
 import { type Shown, startDecoding } from './decode';
 import { byId, errorText, fillSelect } from './dom';
@@ -83,6 +84,7 @@ createReferences(store);
 createProblems(store);
 strips = createStrips(store, pictures);
 createLadder(store, pictures, compare);
+connectChannels(store);
 createSnippet(store);
 const exports = createExports(store, pictures);
 const fit = connectFit(store);
