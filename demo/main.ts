@@ -1,5 +1,6 @@
 // The page: its state, its parts, and what it shows first.
 
+import { connectChannels } from './channels';
 import { createCompare } from './compare';
 import { type Shown, startDecoding } from './decode';
 import { byId, errorText, fillSelect } from './dom';
@@ -20,6 +21,7 @@ import { createPreviewers, describeGpu } from './previewers';
 import { createProblems } from './problems';
 import { createReferences } from './references';
 import { loadSamples, openSample } from './samples';
+import { createSheet } from './sheet';
 import { createSnippet } from './snippet';
 import { createStage } from './stage';
 import { type Backend, createStore, currentEntry, type Sample } from './state';
@@ -45,7 +47,8 @@ const store = createStore({
   filter: 'bilinear',
   order: 'ladder',
   playing: false,
-  fps: 8,
+  loop: true,
+  speed: 1,
   busy: 1,
 });
 
@@ -77,12 +80,13 @@ createReferences(store);
 createProblems(store);
 strips = createStrips(store, pictures);
 createLadder(store, pictures, compare);
+connectChannels(store);
 createSnippet(store);
 const exports = createExports(store, pictures);
 const fit = connectFit(store);
 const { pick } = connectDrop((files, onto) => void openFiles(store, files, { byName: fit.holds(onto) }));
 connectOffers(store, createDownloads(store), pick);
-createKeys(store, player, exports, pick);
+createKeys(store, player, createSheet(store, previewers, pictures), exports, pick);
 createTestHook(store, pictures);
 
 store.listen((state, before) => {
