@@ -23,6 +23,7 @@ import { createPreviewers, describeGpu } from './previewers';
 import { createProblems } from './problems';
 import { createReferences } from './references';
 import { loadSamples, openSample } from './samples';
+import { createSheet } from './sheet';
 import { createSnippet } from './snippet';
 import { createStage } from './stage';
 import { type Backend, createStore, currentEntry, type Sample } from './state';
@@ -48,7 +49,8 @@ const store = createStore({
   filter: 'bilinear',
   order: 'ladder',
   playing: false,
-  fps: 8,
+  loop: true,
+  speed: 1,
   busy: 1,
 });
 
@@ -90,7 +92,8 @@ const exports = createExports(store, pictures);
 const fit = connectFit(store);
 const { pick } = connectDrop((files, onto) => void openFiles(store, files, { byName: fit.holds(onto) }));
 connectOffers(store, createDownloads(store), pick);
-createKeys(store, player, exports, candidates, pick);
+const sheet = createSheet(store, previewers, pictures);
+createKeys(store, { player, sheet, exports, candidates, open: pick });
 createTestHook(store, pictures);
 
 store.listen((state, before) => {

@@ -168,7 +168,7 @@ export function viewLatents(latents: Latents, format: LatentFormat): LatentView 
 }
 
 function misfit(shape: Shape, given: Layout | undefined, { id, channels, packing }: LatentFormat): string {
-  const wanted = `${channels} (${2 * channels} as a VAE's moments${packing ? `, ${packing.packedChannels} packed` : ''})`;
+  const wanted = packing ? `${channels} (or ${packing.packedChannels} packed)` : `${channels}`;
   const ranks = Object.keys(layoutsByRank);
   if (!(shape.length in layoutsByRank))
     return `latents: shape ${formatShape(shape)} has ${shape.length} axes; latents have ${ranks.join(', ')}`;

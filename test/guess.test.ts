@@ -148,6 +148,13 @@ describe('tokens', () => {
     const latents = latentsFromArray(noise(1536 * 64, 5), { shape: [1, 1536, 64], format: 'flux', size });
     expect(new Set((await guessFormats(latents)).map((guess) => guess.size))).toEqual(new Set([size]));
   });
+  it('of a given size are of formats that it fits', async () => {
+    const latents = latentsFromArray(noise(1536 * 64, 5), { shape: [1, 1536, 64], size: { height: 64, width: 96 } });
+    const read = (await guessFormats(latents)).filter(({ layout }) => layout === 'NLC');
+    const ids = new Set(read.map(({ format }) => format.id));
+    // Qwen-Image 2.1 has a token per pixel: these would be four times as many.
+    expect([ids.has('flux'), ids.has('wan21'), ids.has('qwen_image_2_1')]).toEqual([true, true, false]);
+  });
   it('may be any grid, the usual ones first', () => {
     const names = (tokens: number) => tokenGrids(tokens, 2).map(({ height, width }) => `${width}×${height}`);
     expect(names(4096)).toEqual(['128×128', '256×64', '64×256']);

@@ -86,8 +86,8 @@ export async function createGpuDecoder(
   return new DeviceDecoder(device, plan, lost);
 }
 
-// Of pictures that are read back together.
-const readBytes = 16 * 2 ** 20;
+// Of pictures that are read back together: 5 s of Wan 2.1 at 832 × 480, 21 latent frames, are 34 MB.
+const readBytes = 64 * 2 ** 20;
 
 class DeviceDecoder implements GpuDecoder {
   readonly precision: Precision;

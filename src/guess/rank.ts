@@ -6,7 +6,7 @@ import { formats } from '../formats/index';
 import type { FormatGuess } from '../identify';
 import type { FormatHint, Latents } from '../latents';
 import type { Tensor } from '../tensor';
-import { domainMap, fittingLayouts, type LatentView } from '../view';
+import { domainMap, type LatentView } from '../view';
 import { compareEdges, type Measured, measure } from './measure';
 import { type Reading, readings } from './readings';
 import { type ChannelStatistics, channelStatistics } from './statistics';
@@ -19,9 +19,7 @@ export function rankGuesses(latents: Latents): readonly FormatGuess[] {
   const { tensor, format: said } = latents;
   if ('buffer' in tensor) return [];
   const families = said ? [said] : Object.values(formats).filter((format) => format.id === format.base);
-  const candidates = families.flatMap((format) =>
-    fits(latents, format) ? readings(latents, format).map((reading) => ({ format, reading })) : [],
-  );
+  const candidates = families.flatMap((format) => readings(latents, format).map((reading) => ({ format, reading })));
   const named = candidates.flatMap(({ format }) => hintFor(latents.hints, format)?.strength ?? []);
   const strongest = Math.max(0, ...named);
   const measured = cache(tensor);
@@ -38,11 +36,6 @@ export function rankGuesses(latents: Latents): readonly FormatGuess[] {
     )
     .sort((a, b) => a.distance - b.distance);
 }
-
-const fits = ({ tensor, layout }: Latents, format: LatentFormat): boolean =>
-  ['HWC', 'NHWC', 'THWC', 'NTHWC', layout, undefined].some(
-    (given) => fittingLayouts(tensor.shape, format, given as Latents['layout']).length > 0,
-  );
 
 /** The strongest that names a format. */
 const hintFor = (hints: readonly FormatHint[] = [], { base }: LatentFormat): FormatHint | undefined =>

@@ -80,6 +80,7 @@ function momentsOrNot(
 /** Sizes that tokens may have, by how alike each row is to the next, then by aspect ratio. */
 function tokenReadings(latents: Latents, format: LatentFormat, layout: Layout): Reading[] {
   const tensor = latents.tensor as Tensor;
+  if (latents.size && !sizeFits(tensor.shape[layout.indexOf('L')], format, latents.size)) return [];
   const view = viewLatents({ ...latents, layout }, format);
   const { patch, frames, strides } = view;
   const note = view.frames === 1 && format.dims === 3 ? ['taken for one picture, not a clip'] : [];
@@ -112,6 +113,13 @@ function tokenReadings(latents: Latents, format: LatentFormat, layout: Layout): 
           : `in rows of ${size.width} neighbours are alike (${alike.toFixed(2)})`,
     ],
   }));
+}
+
+/** A size that was given for one format may not fit another. */
+function sizeFits(tokens: number, { dims, packing }: LatentFormat, { height, width }: TokenGrid): boolean {
+  const patch = packing?.patch ?? 1;
+  const frames = (tokens * patch * patch) / (height * width);
+  return height % patch === 0 && width % patch === 0 && (dims === 3 ? Number.isInteger(frames) : frames === 1);
 }
 
 /** Where channels and frames could be either way round: frames are like their neighbours, channels are not. */
