@@ -2,7 +2,7 @@
 // it aborts an older one that takes long.
 
 import { type FrameOptions, LatentPreviewError, type Latents, type Previewer } from '../src/index';
-import { choiceOf, choicesFor, type DecoderChoice, familyOf, isLong } from './decoders';
+import { choiceOf, type DecoderChoice, familyOf, isLong, quickChoice } from './decoders';
 import { context2d } from './dom';
 import { fileOf, latentsOf } from './entry';
 import { atSize, type Pictures } from './pictures';
@@ -152,7 +152,7 @@ export function startDecoding(store: Store, previewers: Previewers, pictures: Pi
       store.set({ entries, size, filter, backend, playing: false });
       return;
     }
-    const quick = choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'fitted' || group === 'table');
+    const quick = quickChoice(entry);
     if (quick) store.setEntry(entry.id, { decoder: quick.id });
   }
 }

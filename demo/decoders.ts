@@ -99,6 +99,10 @@ export const choiceOf = ({ decoders }: State, entry: Entry): DecoderChoice | und
 export const isLong = ({ decoder }: DecoderChoice): boolean =>
   decoder?.layers.some(({ name }) => name === 'conv2d') ?? false;
 
+/** The family's fitted map or published table; undefined where there is none under a permissive licence. */
+export const quickChoice = ({ format }: Entry): DecoderChoice | undefined =>
+  choicesFor(familyOf(format), []).find(({ group }) => group === 'fitted' || group === 'table');
+
 /** Where a decoder stands on the ladder: tables, maps, perceptrons, then nets by how much they enlarge. */
 export function rungOf(choice: DecoderChoice): number {
   const { decoder } = choice;

@@ -1,5 +1,7 @@
 // Finding and making elements, typed. Everything is built with createElement: the page's policy allows no inline markup.
 
+import type { ListedTensor } from '../src/index';
+
 /** The element with this id. */
 export function byId<T extends Element>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -72,6 +74,8 @@ export const context2d = (canvas: HTMLCanvasElement): CanvasRenderingContext2D |
 export function announce(text: string): void {
   byId('status', HTMLParagraphElement).textContent = text;
 }
+
+export const tensorLabel = ({ name, dtype, shape }: ListedTensor): string => `${name} · ${dtype} (${shape.join(', ')})`;
 
 /** Milliseconds for people. */
 export function duration(milliseconds: number): string {

@@ -1,6 +1,8 @@
 // What follows from an entry: its latents as the user reads them, its view, its axes, its reference.
 
-import { guessFormats, type LatentFormat, type Latents } from '../src/index';
+import { isClear } from '../src/guess/clear';
+import { rankGuesses } from '../src/guess/rank';
+import type { FormatGuess, LatentFormat, Latents } from '../src/index';
 import { fittingLayouts, type LatentView, viewLatents } from '../src/view';
 import { choicesFor, families, familyOf } from './decoders';
 import {
@@ -9,6 +11,7 @@ import {
   type ImportedDecoder,
   type LatentFile,
   newId,
+  type Reading,
   type Reference,
   type Sample,
 } from './state';
@@ -18,13 +21,36 @@ export const fileOf = ({ files, position }: Entry): LatentFile => files[position
 /** The latents of one file with what the user says about them. */
 export function latentsOf(entry: Entry, file: LatentFile = fileOf(entry)): Latents {
   const { domain, layout, grid } = entry;
-  return { ...file.latents, domain, ...(layout ? { layout } : {}), ...(grid ? { size: grid } : {}) };
+  return {
+    ...file.latents,
+    domain,
+    domainFrom: 'caller',
+    ...(layout ? { layout } : {}),
+    ...(grid ? { size: grid } : {}),
+  };
 }
 
+export const readingOf = ({ format, domain, layout, size }: FormatGuess): Reading => ({
+  format: format.id,
+  domain,
+  layout,
+  grid: size,
+});
+
+/** What files that are read alike have in common. */
+export const shapeKey = ({ latents: { tensor } }: LatentFile): string => `${tensor.dtype} ${tensor.shape.join('×')}`;
+
 /** Undefined where the shape does not fit the format. */
-export function viewOf(entry: Entry, format: LatentFormat = familyOf(entry.format)): LatentView | undefined {
+export const viewOf = (entry: Entry, format: LatentFormat = familyOf(entry.format)): LatentView | undefined =>
+  viewAs(latentsOf(entry), format);
+
+/** As the entry's format reads the file where nobody says more. */
+export const viewOfFile = (entry: Entry): LatentView | undefined =>
+  viewAs(fileOf(entry).latents, familyOf(entry.format));
+
+function viewAs(latents: Latents, format: LatentFormat): LatentView | undefined {
   try {
-    return viewLatents(latentsOf(entry), format);
+    return viewLatents(latents, format);
   } catch {
     return undefined;
   }
@@ -66,25 +92,36 @@ export function axesInQuestion(entry: Entry): boolean {
 export const referenceOf = (entry: Entry): Reference | undefined =>
   fileOf(entry).reference ?? entry.files.find(({ reference }) => reference)?.reference;
 
-/** An entry with the likeliest format that has a map. */
+const known = new WeakMap<Latents, readonly FormatGuess[]>();
+
+/** Worked out once for a file: some tenths of a second for many channels. */
+export function guessesOf({ latents }: LatentFile): readonly FormatGuess[] {
+  const guesses = known.get(latents) ?? rankGuesses(latents);
+  known.set(latents, guesses);
+  return guesses;
+}
+
+/** An entry with the likeliest format, where there are doubts the likeliest that has a map. */
 export function createEntry(
   files: readonly LatentFile[],
   imported: readonly ImportedDecoder[],
   sample?: Sample,
 ): Entry {
   const [file] = files as [LatentFile];
-  const guesses = guessFormats(file.latents);
-  const usable = guesses.find(({ format }) => defaultDecoder(format.id, imported) !== '') ?? guesses[0];
-  const format = sample?.format ?? usable?.format.id ?? nearestFamily(file);
+  const guesses = guessesOf(file);
+  // A net of one's own takes whatever has its channels, and says nothing about what they are.
+  const mapped = guesses.find(({ format }) => defaultDecoder(format.id, []) !== '');
+  const best = isClear(guesses) ? guesses[0] : (mapped ?? guesses[0]);
+  const stated = sample && { format: sample.format, domain: sample.domain };
+  const guessed = best ? readingOf(best) : { format: nearestFamily(file), domain: file.latents.domain };
+  const reading = stated ?? guessed;
   const entry: Entry = {
     id: sample?.id ?? newId('entry'),
     title: files.length === 1 ? file.name : sequenceTitle(files),
     files,
     guesses,
-    format,
-    decoder: defaultDecoder(format, imported),
-    domain:
-      sample?.domain ?? (file.latents.domainFrom === 'default' ? usable?.domain : undefined) ?? file.latents.domain,
+    ...reading,
+    decoder: defaultDecoder(reading.format, imported),
     position: { file: 0, item: 0, frame: 0 },
     ...(sample ? { sample } : {}),
   };

@@ -1,7 +1,7 @@
 // Files of any kind → what they are: latents, reference images, decoders, or a problem with what would help.
 // Kinds are told by content: the library reads latents by their magic bytes, the browser decodes pictures.
 
-import { type DType, guessFormats, LatentPreviewError, listTensors, loadLatents, type Shape } from '../src/index';
+import { type DType, LatentPreviewError, listTensors, loadLatents, type Shape } from '../src/index';
 import { readDecoder, readMap } from './decoders';
 import { errorText } from './dom';
 import { type ImportedDecoder, type LatentFile, newId, type Problem, type Reference } from './state';
@@ -63,15 +63,16 @@ export async function readLatents(
   options: { readonly key?: string; readonly shape?: Shape; readonly dtype?: DType } = {},
 ): Promise<LatentFile> {
   const latents = await loadLatents(blob, options);
-  const keys = options.shape ? [] : (await tensorsOf(blob)).map((tensor) => tensor.name);
+  const tensors = options.shape ? [] : await tensorsOf(blob);
   const key = options.key;
-  // Reading the statistics also finds shapes that no format has; better now than at the first decode.
-  if (guessFormats(latents).length === 0 && latents.tensor.shape.length < 2)
+  if (latents.tensor.shape.length < 2)
     throw new LatentPreviewError(
       'shape',
       `latents: shape (${latents.tensor.shape.join(', ')}) has too few axes; needed are channels, rows and columns`,
     );
-  return { name, blob, latents, keys: keys.length > 1 ? keys : [], ...(key === undefined ? {} : { key }) };
+  const { shape, dtype } = options;
+  const said = { ...(key === undefined ? {} : { key }), ...(shape ? { raw: { shape, dtype } } : {}) };
+  return { name, blob, latents, tensors: tensors.length > 1 ? tensors : [], ...said };
 }
 
 /** The file's tensors with data, those first that could be latents; none where it cannot be read. */

@@ -5,7 +5,7 @@ import { heldOutPlaces } from '../src/fit/hold-out';
 import type { LatentFormat } from '../src/index';
 import { familyOf, shortName } from './decoders';
 import { announce, byId, errorText, fillSelect } from './dom';
-import { defaultDecoder } from './entry';
+import { readingOf } from './entry';
 import type { FitSettings } from './fit.worker';
 import { heldNote, type Plan, pairsNote, ridgeNote, ridgeOf, sizeNote } from './fit-notes';
 import { baseName, fitPairOf, openPairs } from './fit-pairs';
@@ -13,6 +13,7 @@ import { createFitResult } from './fit-result';
 import { createRows } from './fit-rows';
 import { fitInWorker } from './fit-run';
 import { openFiles } from './open';
+import { readAs } from './reading';
 import { addSamples } from './samples';
 import { currentEntry, type Entry, type State, type Store } from './state';
 
@@ -172,7 +173,7 @@ export function createFitPanel(store: Store): void {
   });
   byId('fit-read', HTMLButtonElement).addEventListener('click', () => {
     const entry = currentEntry(store.state);
-    if (entry) readAs(store, familyOf(entry.format));
+    if (entry) readAllAs(store, familyOf(entry.format));
     byId('fit-choose', HTMLButtonElement).focus({ preventScroll: true });
   });
   byId('fit-problems', HTMLButtonElement).addEventListener('click', () => {
@@ -230,13 +231,13 @@ function showWays(state: State, { family, others }: Plan): void {
   show('fit-problems', length, `Show ${length} ${length === 1 ? 'problem' : 'problems'}`);
 }
 
-function readAs(store: Store, family: LatentFormat): void {
+function readAllAs(store: Store, family: LatentFormat): void {
   const { others } = openPairs(store.state, family);
   const read = (entry: Entry): Entry => {
     const guess = entry.guesses.find(({ format }) => format.id === family.id);
-    const decoder = defaultDecoder(family.id, store.state.decoders);
-    const domain = guess?.domain ?? entry.domain;
-    return { ...entry, format: family.id, decoder, domain, layout: undefined, grid: undefined };
+    const axes = { layout: undefined, grid: undefined };
+    const reading = guess ? readingOf(guess) : { format: family.id, domain: entry.domain, ...axes };
+    return { ...readAs(entry, reading, store.state.decoders), chosen: true };
   };
   store.set({ entries: store.state.entries.map((entry) => (others.includes(entry) ? read(entry) : entry)) });
 }

@@ -1,28 +1,21 @@
 // The settings of the entry on show: which format, domain, axes, decoder and size.
 
-import type { Domain, FormatGuess, FrameOptions, Layout } from '../src/index';
+import type { Domain, FrameOptions, Layout } from '../src/index';
+import { tokenGrids } from '../src/token-grids';
 import { fittingLayouts } from '../src/view';
-import { choiceOf, choicesFor, families, familyOf, shortName } from './decoders';
-import { byId, errorText, fillSelect, make, radios, range } from './dom';
+import { choiceOf, choicesFor, families, familyOf } from './decoders';
+import { byId, errorText, fillSelect, radios, range, tensorLabel } from './dom';
 import { host, known } from './downloads';
-import { axesOf, defaultDecoder, fileOf, fits, playedAxis, viewOf } from './entry';
+import { axesOf, createEntry, fileOf, fits, playedAxis, shapeKey, viewOf } from './entry';
 import { problem, readLatents } from './files';
+import { choose, guessOf } from './reading';
 import { currentEntry, type Entry, type State, type Store } from './state';
-import { tokenGrids } from './token-grids';
-
-/** More guesses than these are in the select. */
-const chips = 4;
 
 export function createInspector(store: Store): void {
   const patch = (change: Partial<Entry>): void => {
     const entry = currentEntry(store.state);
     if (entry) store.setEntry(entry.id, change);
   };
-  const setFormat = (format: string, domain?: Domain): void =>
-    patch({
-      ...{ format, decoder: defaultDecoder(format, store.state.decoders), layout: undefined, grid: undefined },
-      ...(domain ? { domain } : {}),
-    });
   const selects = {
     format: byId('format', HTMLSelectElement),
     decoder: byId('decoder', HTMLSelectElement),
@@ -30,15 +23,15 @@ export function createInspector(store: Store): void {
     grid: byId('grid', HTMLSelectElement),
     tensor: byId('tensor', HTMLSelectElement),
   };
-  selects.format.addEventListener('change', () => setFormat(selects.format.value));
+  selects.format.addEventListener('change', () => choose(store, { format: selects.format.value }));
   selects.decoder.addEventListener('change', () => patch({ decoder: selects.decoder.value }));
-  selects.layout.addEventListener('change', () => patch({ layout: selects.layout.value as Layout }));
+  selects.layout.addEventListener('change', () => choose(store, { layout: selects.layout.value as Layout }));
   selects.grid.addEventListener('change', () => {
     const [height = 0, width = 0] = selects.grid.value.split('×').map(Number);
-    patch({ grid: { height, width } });
+    choose(store, { grid: { height, width } });
   });
   selects.tensor.addEventListener('change', () => void changeTensor(store, selects.tensor.value));
-  const showDomain = radios('domain', (domain) => patch({ domain: domain as Domain }));
+  const showDomain = radios('domain', (domain) => choose(store, { domain: domain as Domain }));
   const showSize = radios('size', (size) => store.set({ size: size as State['size'] }));
   const showFilter = radios('filter', (filter) =>
     store.set({ filter: filter as NonNullable<FrameOptions['resample']> }),
@@ -56,65 +49,27 @@ export function createInspector(store: Store): void {
     if (!entry) return;
     showDomain(entry.domain);
     showFacts(entry);
-    showGuesses(entry, setFormat);
+    const reasons = [guessOf(entry)?.reason, fileOf(entry).latents.reason];
+    byId('reason', HTMLElement).textContent = reasons.flatMap((one) => (one ? `${one}.` : [])).join(' ');
     showFormats(entry, selects.format);
     showDecoders(state, entry, selects.decoder);
     showAxes(entry, selects.layout, selects.grid);
     showPlaces(entry);
-    const { keys, key } = fileOf(entry);
-    byId('tensor-field', HTMLElement).hidden = keys.length === 0;
-    fillSelect(selects.tensor, [{ options: keys.map((value) => ({ value, label: value })) }], key ?? keys[0] ?? '');
+    const { tensors, key } = fileOf(entry);
+    byId('tensor-field', HTMLElement).hidden = tensors.length === 0;
+    const options = tensors.map((one) => ({ value: one.name, label: tensorLabel(one) }));
+    fillSelect(selects.tensor, [{ options }], key ?? tensors[0]?.name ?? '');
   });
 }
 
 function showFacts(entry: Entry): void {
   const { files, sample } = entry;
-  const { tensor, metadata } = fileOf(entry).latents;
+  const { tensor } = fileOf(entry).latents;
   byId('entry-title', HTMLElement).textContent = sample?.title ?? entry.title;
-  const parts = [
-    ...(files.length > 1 ? [`${files.length} files`] : []),
-    `(${tensor.shape.join(', ')})`,
-    tensor.dtype,
-    ...metadataFacts([...(metadata?.keys() ?? [])]),
-  ];
+  const parts = [...(files.length > 1 ? [`${files.length} files`] : []), `(${tensor.shape.join(', ')})`, tensor.dtype];
   byId('facts', HTMLElement).textContent = parts.join(' · ');
   const about = sample ? `Photo: ${sample.credit}, ${sample.licence}. ${sample.made}` : '';
   byId('about', HTMLElement).textContent = about;
-}
-
-/** ComfyUI keeps what a latent was made with beside it. */
-function metadataFacts(keys: readonly string[]): readonly string[] {
-  const comfy = keys.filter((key) => ['prompt', 'workflow'].includes(key));
-  const others = keys.filter((key) => !comfy.includes(key));
-  return [
-    ...(comfy.length > 0 ? [`holds its ComfyUI ${comfy.join(' and ')}`] : []),
-    ...(others.length > 0 ? [`metadata: ${others.join(', ')}`] : []),
-  ];
-}
-
-function showGuesses({ guesses, format, domain }: Entry, choose: (format: string, domain: Domain) => void): void {
-  const chosen = (guess: FormatGuess): boolean => guess.format.id === format && guess.domain === domain;
-  const shown = guesses.slice(0, chips);
-  const list = byId('guesses', HTMLElement);
-  const key = shown.map((guess) => `${guess.format.id} ${guess.domain} ${guess.reason}`).join('\n');
-  if (list.dataset.key !== key) {
-    list.dataset.key = key;
-    list.replaceChildren(
-      ...shown.map((guess, index) => {
-        const label = `${shortName(guess.format)}${guess.domain === 'vae' ? ' · vae' : ''}`;
-        const chip = make('button', { type: 'button', className: 'chip', title: guess.reason, textContent: label });
-        chip.dataset.format = guess.format.id;
-        if (index === 0) chip.append(make('span', { className: 'best', textContent: 'likeliest' }));
-        chip.addEventListener('click', () => choose(guess.format.id, guess.domain));
-        return chip;
-      }),
-    );
-  }
-  [...list.children].forEach((chip, index) => {
-    chip.ariaPressed = String(chosen(shown[index] as FormatGuess));
-  });
-  const reason = (guesses.find(chosen) ?? guesses[0])?.reason;
-  byId('reason', HTMLElement).textContent = reason ? `${reason}.` : 'No known format has these channels.';
 }
 
 function showFormats(entry: Entry, select: HTMLSelectElement): void {
@@ -215,7 +170,14 @@ async function changeTensor(store: Store, key: string): Promise<void> {
   try {
     const file = await readLatents(old.name, old.blob, { key });
     const files = entry.files.map((other) => (other === old ? { ...other, ...file } : other));
-    store.setEntry(entry.id, { files, position: { ...entry.position, item: 0, frame: 0 } });
+    // What was chosen for one tensor need not fit another.
+    const { guesses, position, ...reading } = createEntry([file], store.state.decoders);
+    const kept = entry.chosen && shapeKey(file) === shapeKey(old);
+    const { format, decoder, domain, layout, grid } = kept ? entry : reading;
+    store.setEntry(entry.id, {
+      ...{ files, guesses, format, decoder, domain, layout, grid },
+      position: { ...position, file: entry.position.file },
+    });
   } catch (error) {
     store.set({ problems: [...store.state.problems, problem(old.name, old.blob, new Error(errorText(error)))] });
   }

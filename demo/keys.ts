@@ -1,8 +1,10 @@
 // The keyboard, and the dialog that lists it.
 
+import type { Candidates } from './candidates';
 import { byId, make } from './dom';
 import type { Exports } from './export';
 import type { Player } from './player';
+import { choose } from './reading';
 import { openSample } from './samples';
 import type { Sheet } from './sheet';
 import { currentEntry, type Mode, type State, type Store } from './state';
@@ -17,7 +19,16 @@ interface Shortcut {
 const modes: readonly Mode[] = ['slider', 'side', 'difference', 'preview'];
 const filters: readonly State['filter'][] = ['nearest', 'bilinear', 'bicubic'];
 
-export function createKeys(store: Store, player: Player, sheet: Sheet, exports: Exports, open: () => void): void {
+interface Parts {
+  readonly player: Player;
+  readonly sheet: Sheet;
+  readonly exports: Exports;
+  readonly candidates: Candidates;
+  /** Asks for files. */
+  open(): void;
+}
+
+export function createKeys(store: Store, { player, sheet, exports, candidates, open }: Parts): void {
   const help = byId('help', HTMLDialogElement);
   const shortcuts: readonly Shortcut[] = [
     { keys: [' '], label: 'Space', text: 'play or pause', run: player.toggle },
@@ -57,6 +68,7 @@ export function createKeys(store: Store, player: Player, sheet: Sheet, exports: 
       text: 'next upscaling filter',
       run: () => store.set({ filter: after(filters, store.state.filter) }),
     },
+    { keys: ['w'], label: 'W', text: 'what is this? the readings side by side', run: candidates.toggle },
     { keys: ['d'], label: 'D', text: 'model or vae domain', run: () => toggleDomain(store) },
     {
       keys: ['[', ']'],
@@ -104,7 +116,7 @@ function setMode(store: Store, mode: Mode | undefined): void {
 
 function toggleDomain(store: Store): void {
   const entry = currentEntry(store.state);
-  if (entry) store.setEntry(entry.id, { domain: entry.domain === 'model' ? 'vae' : 'model' });
+  if (entry) choose(store, { domain: entry.domain === 'model' ? 'vae' : 'model' });
 }
 
 const after = <T>(list: readonly T[], value: T): T => list[(list.indexOf(value) + 1) % list.length] as T;

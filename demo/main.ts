@@ -1,5 +1,6 @@
 // The page: its state, its parts, and what it shows first.
 
+import { type Candidates, createCandidates } from './candidates';
 import { connectChannels } from './channels';
 import { createCompare } from './compare';
 import { type Shown, startDecoding } from './decode';
@@ -12,6 +13,7 @@ import { connectFit } from './fit';
 import { createInspector } from './inspector';
 import { createKeys } from './keys';
 import { createLadder } from './ladder';
+import { createMetadata } from './metadata';
 import { createMetrics, type Metrics } from './metrics';
 import { connectOffers } from './offers';
 import { openFiles } from './open';
@@ -64,7 +66,9 @@ let gpu = { available: true, software: false, text: '' };
 const player = createPlayer(store);
 let metrics: Metrics;
 let strips: Strips;
+let candidates: Candidates;
 const stage = createStage(store, (shown) => {
+  candidates.settled();
   if (!shown) return metrics.clear();
   if (runsOn !== shown.ranOn) {
     runsOn = shown.ranOn;
@@ -76,6 +80,8 @@ const stage = createStage(store, (shown) => {
 startDecoding(store, previewers, pictures, stage);
 metrics = createMetrics(store, pictures, compare, (image) => stage.difference(image));
 createInspector(store);
+candidates = createCandidates(store);
+createMetadata(store);
 createReferences(store);
 createProblems(store);
 strips = createStrips(store, pictures);
@@ -86,7 +92,8 @@ const exports = createExports(store, pictures);
 const fit = connectFit(store);
 const { pick } = connectDrop((files, onto) => void openFiles(store, files, { byName: fit.holds(onto) }));
 connectOffers(store, createDownloads(store), pick);
-createKeys(store, player, createSheet(store, previewers, pictures), exports, pick);
+const sheet = createSheet(store, previewers, pictures);
+createKeys(store, { player, sheet, exports, candidates, open: pick });
 createTestHook(store, pictures);
 
 store.listen((state, before) => {

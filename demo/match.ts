@@ -6,6 +6,9 @@ export const stem = (name: string): string => name.replace(/\.[^.]+$/, '').toLow
 
 const natural = new Intl.Collator('en', { numeric: true });
 
+/** What the names of one sequence have in common. */
+export const pattern = (name: string): string => name.replace(/\d+/g, '#');
+
 /** Groups what `shapeOf` gives alike and whose names differ in digits alone; each group in natural order of its names. */
 export function groupSequences<T extends { readonly name: string }>(
   files: readonly T[],
@@ -13,7 +16,7 @@ export function groupSequences<T extends { readonly name: string }>(
 ): readonly (readonly T[])[] {
   const groups = new Map<string, T[]>();
   for (const file of files) {
-    const key = `${file.name.replace(/\d+/g, '#')} ${shapeOf(file)}`;
+    const key = `${pattern(file.name)} ${shapeOf(file)}`;
     const group = groups.get(key);
     // The same name twice is not a step more.
     if (group?.every(({ name }) => name !== file.name)) group.push(file);

@@ -3,9 +3,10 @@
 
 import { familyOf, takes } from './decoders';
 import { announce } from './dom';
-import { createEntry, fileOf, fits } from './entry';
+import { createEntry, fileOf, fits, guessesOf, readingOf, shapeKey } from './entry';
 import { type Opened, problem, readFiles } from './files';
 import { commonBase, groupSequences, matchReferences } from './match';
+import { isOpenQuestion, readAsBefore } from './reading';
 import type { Entry, ImportedDecoder, LatentFile, Problem, Reference, State, Store } from './state';
 
 interface OpenOptions {
@@ -17,7 +18,13 @@ export async function openFiles(store: Store, files: readonly File[], options: O
   if (files.length === 0) return;
   store.set({ busy: store.state.busy + 1 });
   try {
-    take(store, await readFiles(files), options);
+    const opened = await readFiles(files);
+    for (const [first] of groupSequences(opened.latents, shapeKey)) {
+      // The page goes on between them.
+      await new Promise((resolve) => setTimeout(resolve));
+      if (first) guessesOf(first);
+    }
+    take(store, opened, options);
   } finally {
     store.set({ busy: store.state.busy - 1 });
   }
@@ -47,7 +54,7 @@ export function take(
     return reference ? { ...file, reference } : file;
   });
   const opened = groupSequences(withReferences, shapeKey).map((group) =>
-    useDecoder(createEntry(group, imported), arrived),
+    useDecoder(readAsBefore(state.entries, createEntry(group, imported), imported), arrived),
   );
   const left = images.filter((_, index) => !matches.includes(index));
   const { entries, waiting } = giveToOpen(state, left, byName);
@@ -74,8 +81,6 @@ export function take(
   }
   tell(opened, references, decoders, problems.length, waiting.length);
 }
-
-export const shapeKey = ({ latents: { tensor } }: LatentFile): string => `${tensor.dtype} ${tensor.shape.join('×')}`;
 
 /** Images without new latents go to the user's open ones: by name, else in order to those without, else to the shown one. */
 function giveToOpen(
@@ -120,8 +125,7 @@ function useDecoder(entry: Entry, decoders: readonly ImportedDecoder[]): Entry {
   if (!best) return entry;
   if (takes(best.decoder, familyOf(entry.format))) return { ...entry, decoder: best.id };
   const guess = guessWith(entry, best);
-  const read = guess && { format: guess.format.id, domain: guess.domain, layout: undefined, grid: undefined };
-  return { ...entry, ...read, decoder: best.id };
+  return { ...entry, ...(guess && readingOf(guess)), decoder: best.id };
 }
 
 const weight = ({ decoder }: ImportedDecoder): number => decoder.layers.reduce((work, layer) => work + layer.work, 0);
@@ -165,6 +169,7 @@ function tell(
     ...(opened.length > 0 ? [`opened ${opened.map(({ title }) => title).join(', ')}`] : []),
     ...(references.length > 0 ? [`${references.length} reference image${references.length > 1 ? 's' : ''}`] : []),
     ...(decoders.length > 0 ? [`read ${decoders.map(({ decoder }) => decoder.name).join(', ')}`] : []),
+    ...(opened.some(isOpenQuestion) ? ['the numbers leave open what they are: What is this? shows the readings'] : []),
     ...(waiting > 0 ? [`${waiting} waiting for latents`] : []),
     ...(problems > 0 ? [`${problems} could not be opened`] : []),
   ];

@@ -1,7 +1,7 @@
 // Cards for files that could not be opened: what is wrong, and where it can be helped, the fields for it.
 
 import { type DType, LatentPreviewError, type Shape } from '../src/index';
-import { byId, errorText, make } from './dom';
+import { byId, errorText, make, tensorLabel } from './dom';
 import { problem, readLatents } from './files';
 import { take } from './open';
 import { readShape, suggestShapes } from './raw-shapes';
@@ -104,9 +104,7 @@ function rawForm(store: Store, one: Problem, message: HTMLElement): HTMLElement 
 }
 
 function tensorForm(store: Store, one: Problem, message: HTMLElement): HTMLElement {
-  const options = one.tensors.map(({ name, dtype, shape }) =>
-    make('option', { value: name, textContent: `${name} · ${dtype} (${shape.join(', ')})` }),
-  );
+  const options = one.tensors.map((tensor) => make('option', { value: tensor.name, textContent: tensorLabel(tensor) }));
   const select = make('select', { name: 'tensor' }, ...options);
   const form = make(
     'form',

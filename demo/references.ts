@@ -1,9 +1,8 @@
 // The reference of what is shown: choose, remove; and joining or separating files of one shape.
 
 import { byId, errorText } from './dom';
-import { createEntry, referenceOf } from './entry';
+import { createEntry, referenceOf, shapeKey } from './entry';
 import { problem, readReference } from './files';
-import { shapeKey } from './open';
 import { currentEntry, type Entry, type LatentFile, type Reference, type Store } from './state';
 
 export function createReferences(store: Store): void {
@@ -49,12 +48,12 @@ export function createReferences(store: Store): void {
     if (!entry) return;
     const alike = joinable(store.state.entries, entry);
     const files = alike.flatMap((one) => one.files);
-    replace(store, alike, [sameReading(entry, createEntry(files, store.state.decoders))]);
+    replace(store, alike, [readAlike(entry, createEntry(files, store.state.decoders))]);
   });
   separate.addEventListener('click', () => {
     const entry = currentEntry(store.state);
     if (!entry) return;
-    const apart = entry.files.map((file) => sameReading(entry, createEntry([file], store.state.decoders)));
+    const apart = entry.files.map((file) => readAlike(entry, createEntry([file], store.state.decoders)));
     replace(store, [entry], apart);
   });
 }
@@ -66,9 +65,9 @@ function joinable(entries: readonly Entry[], { files, sample }: Entry): readonly
   return entries.filter((entry) => !entry.sample && shapeKey(entry.files[0] as LatentFile) === key);
 }
 
-const sameReading = ({ format, decoder, domain, layout, grid }: Entry, entry: Entry): Entry => ({
+const readAlike = ({ format, decoder, domain, layout, grid, chosen }: Entry, entry: Entry): Entry => ({
   ...entry,
-  ...{ format, decoder, domain, layout, grid },
+  ...{ format, decoder, domain, layout, grid, chosen },
 });
 
 function replace(store: Store, old: readonly Entry[], fresh: readonly Entry[]): void {

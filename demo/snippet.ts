@@ -2,7 +2,7 @@
 
 import { choiceOf } from './decoders';
 import { byId } from './dom';
-import { axesOf, fileOf } from './entry';
+import { axesOf, fileOf, viewOf, viewOfFile } from './entry';
 import { currentEntry, type Entry, type ImportedDecoder, type State, type Store } from './state';
 
 export function createSnippet(store: Store): void {
@@ -23,7 +23,7 @@ export function createSnippet(store: Store): void {
 
 export function snippetFor(state: State, entry: Entry): string {
   const choice = choiceOf(state, entry);
-  const { name, key } = fileOf(entry);
+  const { name, key, raw } = fileOf(entry);
   const optIn = choice?.group === 'opt-in';
   const own = choice?.imported !== undefined;
   const dropped = choice?.imported;
@@ -36,10 +36,10 @@ export function snippetFor(state: State, entry: Entry): string {
     ...(weights ? ['loadWeights'] : []),
   ];
   const load = [
-    ...(key === undefined ? [] : [`key: '${key}'`]),
-    ...(entry.domain === 'model' ? [] : [`domain: '${entry.domain}'`]),
-    ...(entry.layout ? [`layout: '${entry.layout}'`] : []),
-    ...(entry.grid ? [`size: { height: ${entry.grid.height}, width: ${entry.grid.width} }`] : []),
+    ...(key === undefined ? [] : [`key: ${quoted(key)}`]),
+    ...(raw ? [`shape: [${raw.shape.join(', ')}]`] : []),
+    ...(raw?.dtype ? [`dtype: '${raw.dtype}'`] : []),
+    ...saidOf(entry),
   ];
   const place = axesOf(entry)
     .filter(({ axis }) => axis !== 'file')
@@ -60,22 +60,37 @@ export function snippetFor(state: State, entry: Entry): string {
       ? [`import { latentMap${isPacked(dropped.file) ? ', readLatentMap' : ''} } from 'latent-preview/fit';`]
       : []),
     '',
-    `const latents = await loadLatents('${name}'${braces(load, ', ')});`,
+    `const latents = await loadLatents(${quoted(name)}${braces(load, ', ')});`,
     ...(dropped ? [`const decoder = ${dropped.read}(${source(dropped)});`] : []),
     `const previewer = await createPreviewer({ ${options.join(', ')} });`,
     `await previewer.toCanvas(latents, canvas${braces(show, ', ')});`,
   ].join('\n');
 }
 
+/** What the library would not find by itself. */
+function saidOf(entry: Entry): readonly string[] {
+  const { domain, layout, grid } = entry;
+  const view = viewOf(entry);
+  const alone = viewOfFile(entry);
+  const placed = JSON.stringify({ ...view, domain }) !== JSON.stringify({ ...alone, domain });
+  return [
+    ...(domain === alone?.domain ? [] : [`domain: '${domain}'`]),
+    ...(layout && placed ? [`layout: '${layout}'`] : []),
+    ...(grid && placed ? [`size: { height: ${grid.height}, width: ${grid.width} }`] : []),
+  ];
+}
+
 function source({ file, read, known }: ImportedDecoder): string {
-  if (read === 'decoderFromWeights') return `await loadWeights('${known ?? file}')`;
+  if (read === 'decoderFromWeights') return `await loadWeights(${quoted(known ?? file)})`;
   if (read === 'latentMap' && isPacked(file))
-    return `await readLatentMap(new Uint8Array(await (await fetch('${file}')).arrayBuffer()))`;
-  return `await (await fetch('${file}')).json()`;
+    return `await readLatentMap(new Uint8Array(await (await fetch(${quoted(file)})).arrayBuffer()))`;
+  return `await (await fetch(${quoted(file)})).json()`;
 }
 
 /** Of maps; those as JSON are parsed by anyone. */
 const isPacked = (file: string): boolean => file.endsWith('.safetensors');
+
+const quoted = (text: string): string => `'${text.replace(/['\\]/g, '\\$&')}'`;
 
 const braces = (fields: readonly string[], before: string): string =>
   fields.length > 0 ? `${before}{ ${fields.join(', ')} }` : '';

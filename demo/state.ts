@@ -1,7 +1,17 @@
 // Everything the page knows, as plain data, and the one place that changes it. Modules read it and listen.
 
 import type { knownDecoders } from '../src/decoders/known';
-import type { Decoder, Domain, FormatGuess, FrameOptions, Latents, Layout } from '../src/index';
+import type {
+  Decoder,
+  Domain,
+  DType,
+  FormatGuess,
+  FrameOptions,
+  Latents,
+  Layout,
+  ListedTensor,
+  Shape,
+} from '../src/index';
 
 export interface Reference {
   readonly name: string;
@@ -14,26 +24,35 @@ export interface LatentFile {
   readonly blob: Blob;
   readonly latents: Latents;
   /** The file's tensors, where it has several, and the chosen one. */
-  readonly keys: readonly string[];
+  readonly tensors: readonly ListedTensor[];
   readonly key?: string;
+  /** What a person said of raw numbers. */
+  readonly raw?: { readonly shape: Shape; readonly dtype?: DType | undefined };
   readonly reference?: Reference;
 }
 
 export type Axis = 'file' | 'item' | 'frame';
 
+/** What latents are taken to mean. */
+export interface Reading {
+  /** A family's id. */
+  readonly format: string;
+  readonly domain: Domain;
+  readonly layout?: Layout | undefined;
+  /** Latent rows and columns of tokens. */
+  readonly grid?: { readonly height: number; readonly width: number } | undefined;
+}
+
 /** What one tile stands for: a file of latents, or several that play as a sequence. */
-export interface Entry {
+export interface Entry extends Reading {
   readonly id: string;
   readonly title: string;
   readonly files: readonly LatentFile[];
   readonly guesses: readonly FormatGuess[];
-  /** A family's id. */
-  readonly format: string;
+  /** The user has said what it means. */
+  readonly chosen?: boolean;
   /** Which of the family's decoders; see decoders.ts. */
   readonly decoder: string;
-  readonly domain: Domain;
-  readonly layout?: Layout;
-  readonly grid?: { readonly height: number; readonly width: number };
   readonly position: Readonly<Record<Axis, number>>;
   /** Which axis plays; undefined: the first with more than one step. */
   readonly axis?: Axis;
@@ -69,7 +88,7 @@ export interface Problem {
   readonly message: string;
   readonly blob: Blob;
   readonly help: 'none' | 'raw' | 'tensor';
-  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+  readonly tensors: readonly ListedTensor[];
   /** The dropped decoder that it is about: one that fits nothing on show and waits for latents that it fits. */
   readonly decoder?: string;
 }

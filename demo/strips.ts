@@ -1,13 +1,13 @@
 // The tiles under the stage: the user's files, the references that wait, and the samples, each with a small decode.
 
-import { createPreviewer, linear } from '../src/index';
 import type { Frame, Shown } from './decode';
-import { choiceOf, choicesFor, familyOf, isLong } from './decoders';
+import { choiceOf, familyOf, isLong, quickChoice } from './decoders';
 import { byId, context2d, make } from './dom';
-import { latentsOf, viewOf } from './entry';
+import { viewOf } from './entry';
 import type { Pictures } from './pictures';
 import { openSample, readSample } from './samples';
 import { currentEntry, type Entry, type Reference, type Sample, type State, type Store } from './state';
+import { drawThumbnail, tileSize } from './thumbnail';
 
 export interface Strips {
   /** A picture that took long is its tile's too. */
@@ -105,7 +105,7 @@ function createTile(title: string, detail: string, tooltip: string): Tile {
       const key = [entry.format, entry.decoder, entry.domain, entry.layout, entry.grid?.width].join('|');
       if (key === drawn) return;
       drawn = key;
-      drawing = drawThumbnail(canvas, state, entry).catch(() => {});
+      drawing = drawTile(canvas, state, entry).catch(() => {});
       await drawing;
     },
     async paint(frame, pictures) {
@@ -120,27 +120,11 @@ function createTile(title: string, detail: string, tooltip: string): Tile {
   };
 }
 
-/** On the CPU: a tile has fewer pixels than it costs to ask a GPU. By a table where the chosen decoder takes long. */
-async function drawThumbnail(canvas: HTMLCanvasElement, state: State, entry: Entry): Promise<void> {
+/** By a table where the chosen decoder takes long. */
+async function drawTile(canvas: HTMLCanvasElement, state: State, entry: Entry): Promise<void> {
   const chosen = choiceOf(state, entry);
-  const choice =
-    chosen && isLong(chosen)
-      ? choicesFor(familyOf(entry.format), []).find(({ group }) => group === 'fitted' || group === 'table')
-      : chosen;
-  if (!choice) return;
-  const view = viewOf(entry, choice.format);
-  if (!view) return;
-  const decoder = choice.decoder ?? linear(choice.format);
-  const previewer = await createPreviewer({ format: choice.format, decoder, backend: 'cpu' });
-  const { item, frame } = entry.position;
-  await previewer.toCanvas(latentsOf(entry), canvas, { item, frame, size: tileSize(view) });
-  previewer.destroy();
-}
-
-/** As large as a tile shows, not larger than the latents. */
-function tileSize({ width, height }: { width: number; height: number }): { width: number; height: number } {
-  const scale = Math.min(1, 96 / Math.max(width, height));
-  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+  const choice = chosen && isLong(chosen) ? quickChoice(entry) : chosen;
+  if (choice && viewOf(entry, choice.format)) await drawThumbnail(canvas, choice, entry);
 }
 
 function sampleTile(store: Store, sample: Sample): Tile {

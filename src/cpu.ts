@@ -83,7 +83,7 @@ async function decodeOnCpu(
     );
   const view = viewLatents(latents, format);
   const { item, frame } = selectFrame(view, options);
-  const map = domainMap(format, latents.domain, decoder.domain, view.patch, frame);
+  const map = domainMap(format, view.domain, decoder.domain, view.patch, frame);
   const base = item * view.strides.item + frame * view.strides.frame;
   const read = (first: number, part: Float32Array, sane: boolean): void => {
     readPixels(tensor, view, base, map, first, part.length / view.channels, part);

@@ -15,7 +15,7 @@ const uploadBytes = 64 * 2 ** 20;
 /** One job per selected frame. Latents in CPU memory are uploaded once for all of them. */
 export function frameJobs(
   { gpu, device, format, decoder }: { gpu: GpuDecoder; device: GPUDevice; format: LatentFormat; decoder: Decoder },
-  { tensor, domain }: Latents,
+  { tensor }: Latents,
   view: LatentView,
   selections: readonly Selection[],
   size: OutputSize,
@@ -26,7 +26,7 @@ export function frameJobs(
     all = undefined;
   return selections.map(({ item, frame }): Job => {
     const base = item * view.strides.item + frame * view.strides.frame;
-    const map = domainMap(format, domain, decoder.domain, view.patch, frame);
+    const map = domainMap(format, view.domain, decoder.domain, view.patch, frame);
     const source = (): LatentSource => {
       if ('buffer' in tensor)
         return { buffer: tensor.buffer, offset: tensor.offset, base, dtype: tensor.dtype, view, domainMap: map };

@@ -6,19 +6,21 @@ export { type ListedTensor, type LoadLatentsOptions, listTensors, loadLatents, l
 export type { HubFile, LoadOptions, LoadWeightsOptions, Progress, Source } from './source';
 export type { DType, Shape, Tensor } from './tensor';
 export {
+  type FormatHint,
   type GpuTensor,
   type LatentOptions,
   type Latents,
   type Layout,
   latentsFromArray,
   latentsFromBuffer,
+  type SaidBy,
 } from './latents';
 export { type LatentView, viewLatents } from './view';
 
 // What the numbers mean
 export type { Domain, LatentFormat, OutputActivation, Packing, Source as FormatSource } from './formats/format';
 export { formats } from './formats/index';
-export { type FormatGuess, guessFormats } from './guess';
+export { type FormatGuess, guessFormats, identifyLatents } from './identify';
 
 // What turns them into RGB
 export type { Decoder } from './decoders/decoder';

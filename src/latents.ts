@@ -16,22 +16,55 @@ export interface GpuTensor {
 
 /**
  * The order of a tensor's axes, outermost first: N items, C channels, T frames, H rows, W columns,
- * L tokens of a packed picture.
+ * L tokens of a packed picture or clip.
  */
-export type Layout = 'CHW' | 'HWC' | 'NCHW' | 'NHWC' | 'CTHW' | 'TCHW' | 'NCTHW' | 'NTCHW' | 'LC' | 'NLC';
+export type Layout =
+  | 'CHW'
+  | 'HWC'
+  | 'NCHW'
+  | 'NHWC'
+  | 'CTHW'
+  | 'TCHW'
+  | 'THWC'
+  | 'NCTHW'
+  | 'NTCHW'
+  | 'NTHWC'
+  | 'LC'
+  | 'NLC';
+
+/**
+ * Who says what latents are, surest first: the `caller`; the `file`, by its kind, its names or its metadata; a `guess` from
+ * the numbers; `default`, nobody.
+ */
+export type SaidBy = 'caller' | 'file' | 'guess' | 'default';
+
+/** What a file says of the model or the VAE that its latents come from. */
+export interface FormatHint {
+  /** Ids of the formats that are meant; several where the name has been used for several. */
+  readonly formats: readonly string[];
+  /** 3: it names the VAE or the latents themselves; 2: what only one family's workflow has; 1: a model. */
+  readonly strength: 1 | 2 | 3;
+  /** What is said and where, in a clause: `the workflow loads the VAE 'ae.safetensors'`. */
+  readonly reason: string;
+}
 
 /** Latents as a file or a sampler hands them over. Plain data: nothing to free. */
 export interface Latents {
   readonly tensor: Tensor | GpuTensor;
-  /** What the caller or the file says they are; undefined where neither does. */
+  /** What they are said to be; undefined where nobody says it. */
   readonly format?: LatentFormat;
-  /** `model` (as the sampler sees them) unless the caller or the file says `vae`. */
+  /** Who says so; undefined without a format. */
+  readonly formatFrom?: Exclude<SaidBy, 'default'>;
+  /** `model` (as the sampler sees them) unless somebody says `vae`; a VAE's moments are `vae` where nobody does. */
   readonly domain: Domain;
-  /** Who says so; `default` where nobody does. */
-  readonly domainFrom: 'caller' | 'file' | 'default';
+  readonly domainFrom: SaidBy;
+  /** Why, in a sentence for a person, where a file or a guess says it. */
+  readonly reason?: string;
+  /** Formats that the file names without saying that these latents are theirs: guesses heed them. */
+  readonly hints?: readonly FormatHint[];
   /** Undefined: found from the shape and the format's channels. */
   readonly layout?: Layout;
-  /** Latent rows and columns of token layouts, unpacked. Undefined: the most square pair that fits. */
+  /** Latent rows and columns of token layouts, unpacked. Undefined: the likeliest by aspect ratio, one frame. */
   readonly size?: { readonly height: number; readonly width: number };
   /** The file's strings, such as a ComfyUI workflow. */
   readonly metadata?: ReadonlyMap<string, string>;
@@ -100,7 +133,7 @@ export function describeLatents(
     tensor,
     domain: domain ?? 'model',
     domainFrom: domain ? 'caller' : 'default',
-    ...(format === undefined ? {} : { format: resolveFormat(format) }),
+    ...(format === undefined ? {} : { format: resolveFormat(format), formatFrom: 'caller' }),
     ...(layout === undefined ? {} : { layout }),
     ...(size === undefined ? {} : { size }),
   };

@@ -2,8 +2,8 @@
 
 import { openSource } from './bytes';
 import { LatentPreviewError } from './errors';
-import { openTensorFile, selectTensor, type TensorFile } from './files/index';
-import type { StoredTensor } from './files/reader';
+import { openTensorFile, selectTensor } from './files/index';
+import { fileHints } from './hints/index';
 import { describeLatents, type Latents } from './latents';
 import type { ListedTensor, LoadLatentsOptions } from './load';
 import type { LoadOptions, Source } from './source';
@@ -26,26 +26,16 @@ export async function openLatents(source: Source, options: LoadLatentsOptions): 
   const file = await openTensorFile(bytes);
   const { name, tensor } = selectTensor(file, key);
   const latents = { ...describeLatents(await tensor.read(), options), metadata: file.metadata };
-  const implied = options.domain ? undefined : comfyDomain(file, name, tensor);
-  return implied ? { ...latents, domain: implied, domainFrom: 'file' } : latents;
+  const { domain: implied, hints } = fileHints(file, name, tensor);
+  return {
+    ...latents,
+    ...(hints.length > 0 && { hints }),
+    ...(implied && !options.domain && { ...implied, domainFrom: 'file' as const }),
+  };
 }
 
 /** What `listTensors` does. */
 export async function openList(source: Source, options: LoadOptions): Promise<readonly ListedTensor[]> {
   const { tensors } = await openTensorFile(await openSource(source, { ...options, parts: true }));
   return [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-}
-
-/**
- * ComfyUI's SaveLatent writes VAE latents beside an empty marker tensor; files from before the marker hold SD latents as
- * the sampler saw them; FLUX.2's process_out changes nothing, so its 128 channels stay normalised.
- */
-function comfyDomain(
-  { tensors }: TensorFile<StoredTensor>,
-  name: string,
-  { shape }: StoredTensor,
-): Latents['domain'] | undefined {
-  if (name !== 'latent_tensor') return undefined;
-  const normalised = shape.length === 4 && shape[1] === 128;
-  return tensors.has('latent_format_version_0') && !normalised ? 'vae' : 'model';
 }

@@ -1,12 +1,13 @@
 // How latents are read: which axis is which, where a packed pixel's channels are, what brings one domain to the other.
-// Packing and layouts are addressing, not copies; the domain conversion is the one affine map made here. The kernels and the
-// CPU path both read through a LatentView.
+// Packing, moments and layouts are addressing, not copies; the domain conversion is the one affine map made here. The
+// kernels and the CPU path both read through a LatentView.
 
 import { LatentPreviewError } from './errors';
 import type { Domain, LatentFormat } from './formats/format';
 import { formatsWithChannels } from './formats/index';
 import type { Latents, Layout } from './latents';
 import { elementCount, formatShape, type Shape } from './tensor';
+import { tokenGrids } from './token-grids';
 
 /**
  * How to read one format's latents out of a tensor. The element of item i, frame t, unpacked channel c, row y, column x is
@@ -20,6 +21,8 @@ export interface LatentView {
   readonly height: number;
   readonly width: number;
   readonly patch: number;
+  /** As the latents say; where nobody said it, a VAE's moments are raw, all others `model`. */
+  readonly domain: Domain;
   readonly strides: {
     readonly item: number;
     readonly frame: number;
@@ -46,52 +49,55 @@ export function elementIndex({ patch, strides }: LatentView, c: number, y: numbe
 const layoutsByRank: Record<number, readonly Layout[]> = {
   2: ['LC'],
   3: ['CHW', 'NLC', 'HWC'],
-  4: ['NCHW', 'CTHW', 'TCHW', 'NHWC'],
-  5: ['NCTHW', 'NTCHW'],
+  4: ['NCHW', 'CTHW', 'TCHW', 'NHWC', 'THWC'],
+  5: ['NCTHW', 'NTCHW', 'NTHWC'],
 };
 
 /** Channels last is taken only where it is asked for: a picture four pixels wide would look like it. */
-const askedFor: readonly Layout[] = ['HWC', 'NHWC'];
+const askedFor: readonly Layout[] = ['HWC', 'NHWC', 'THWC', 'NTHWC'];
 
-/** The layouts in which a shape can hold a format's latents, likeliest first. */
+/**
+ * The layouts in which a shape can hold a format's latents, likeliest first. Twice the channels, which only a VAE's
+ * moments have, come after all others.
+ */
 export function fittingLayouts(
   shape: Shape,
   { channels, dims, packing }: LatentFormat,
   given?: Layout,
 ): readonly Layout[] {
   const layouts = given ? [given] : (layoutsByRank[shape.length] ?? []).filter((layout) => !askedFor.includes(layout));
-  return layouts.filter((layout) => {
+  const fits = (layout: Layout, times: 1 | 2): boolean => {
     const found = shape[layout.indexOf('C')];
-    if (layout.length !== shape.length) return false;
-    if (layout.includes('L')) return packing?.layouts.includes('tokens') && found === packing.packedChannels;
-    if (layout.includes('T') && dims !== 3) return false;
-    return found === channels || (packing?.layouts.includes('channels') && found === packing.packedChannels);
-  });
+    if (layout.length !== shape.length || (layout.includes('T') && dims !== 3)) return false;
+    const packed = packing?.layouts.includes(layout.includes('L') ? 'tokens' : 'channels');
+    if (times === 1 && packed && found === packing?.packedChannels) return true;
+    return found === channels * times && !layout.includes('L');
+  };
+  return ([1, 2] as const).flatMap((times) => layouts.filter((layout) => fits(layout, times)));
 }
 
-/** Rows and columns of a packed picture of `tokens` tokens: the given size, or the most square pair, landscape first. */
-function tokenGrid(tokens: number, patch: number, size: Latents['size']): { height: number; width: number } {
-  if (size) {
-    if (size.height * size.width !== tokens * patch * patch)
-      throw new LatentPreviewError(
-        'shape',
-        `latents: ${tokens} tokens of ${patch}×${patch} latent pixels cannot be ${size.height}×${size.width}; ` +
-          `height × width must be ${tokens * patch * patch}`,
-      );
-    return size;
-  }
-  let rows = Math.floor(Math.sqrt(tokens));
-  while (rows > 1 && tokens % rows !== 0) rows--;
-  return { height: rows * patch, width: (tokens / rows) * patch };
+/** Rows, columns and frames of packed pictures of `tokens` tokens in all. */
+function tokenGrid(tokens: number, { dims, packing }: LatentFormat, size: Latents['size']) {
+  const patch = packing?.patch ?? 1;
+  const { height, width } = size ?? tokenGrids(tokens, patch)[0];
+  const frames = (tokens * patch * patch) / (height * width);
+  if (height % patch !== 0 || width % patch !== 0 || (dims === 3 ? !Number.isInteger(frames) : frames !== 1))
+    throw new LatentPreviewError(
+      'shape',
+      `latents: ${tokens} tokens of ${patch}×${patch} latent pixels cannot be ${height}×${width}; ` +
+        `height × width must be ${tokens * patch * patch}${dims === 3 ? ', or a frame of so many' : ''}`,
+    );
+  return { height, width, frames };
 }
 
 /**
  * How `format` reads these latents.
  * @throws LatentPreviewError `shape` where the shape does not fit the format; the message names formats that fit
  */
-export function viewLatents({ tensor, layout: given, size }: Latents, format: LatentFormat): LatentView {
-  const { shape } = tensor;
-  const { channels, packing } = format;
+export function viewLatents(latents: Latents, format: LatentFormat): LatentView {
+  const { layout: given, size } = latents;
+  const { shape } = latents.tensor;
+  const { channels, packing, latentsMean } = format;
   const [layout] = fittingLayouts(shape, format, given);
   if (!layout) throw new LatentPreviewError('shape', misfit(shape, given, format));
   if (elementCount(shape) === 0)
@@ -103,23 +109,27 @@ export function viewLatents({ tensor, layout: given, size }: Latents, format: La
     return { length: shape[index], stride: shape.slice(index + 1).reduce((product, n) => product * n, 1) };
   };
   const [item, frame, channel] = [axis('N'), axis('T'), axis('C')];
-  const patch = packing?.patch ?? 1;
+  const isMoments = channel.length === 2 * channels;
+  const domain: Domain = isMoments && latents.domainFrom === 'default' ? 'vae' : latents.domain;
+  // An unpacked tensor is read in patches where its statistics are per packed channel.
+  const isUnpacked = !layout.includes('L') && (channel.length === channels || isMoments);
+  const patch = packing && (!isUnpacked || latentsMean?.length === packing.packedChannels) ? packing.patch : 1;
   // Steps between packed channels: to the next channel, and to the next row and column of the patch.
   const packed =
     packing?.order === 'patch'
       ? { channel: 1, patchRow: patch * channels, patchColumn: channels }
       : { channel: patch * patch, patchRow: patch, patchColumn: 1 };
-  const common = { items: item.length, frames: frame.length, channels, patch };
+  const common = { items: item.length, frames: frame.length, channels, patch, domain };
 
   if (layout.includes('L')) {
     const token = axis('L');
-    const grid = tokenGrid(token.length, patch, size);
+    const grid = tokenGrid(token.length, format, size);
     return {
       ...common,
       ...grid,
       strides: {
         item: item.stride,
-        frame: 0,
+        frame: (token.length / grid.frames) * token.stride,
         row: (grid.width / patch) * token.stride,
         column: token.stride,
         ...packed,
@@ -128,8 +138,7 @@ export function viewLatents({ tensor, layout: given, size }: Latents, format: La
   }
   const [row, column] = [axis('H'), axis('W')];
   const strides = { item: item.stride, frame: frame.stride };
-  // An unpacked tensor of a packed family is read in patches too: its statistics are per packed channel.
-  if (channel.length === channels)
+  if (isUnpacked)
     return {
       ...common,
       height: row.length,

@@ -1,7 +1,7 @@
-// Which format latents are in: what the command line says, else the ranked guesses, where one of them is clear.
-// Two formats that are both likely are an error which lists them; there is no default.
+// Which format latents are in: what the command line says, else the guess that is clear (guess/clear.ts says when).
 
 import { resolveFormat } from '../formats/index';
+import { clearGuess, isClear } from '../guess/clear';
 import { type FormatGuess, guessFormats, type LatentFormat, LatentPreviewError, type Latents } from '../index';
 import { UsageError } from './command';
 
@@ -22,19 +22,6 @@ export async function namedFormat(id: string): Promise<LatentFormat> {
   }
 }
 
-// Measured on 31 latents of seven photos in five families and on eight cuts of each, 279 in all: none of the 149 guesses
-// that are clear by these numbers was wrong, 24 of the others were, nearly all of them SD1 taken for SDXL or the reverse.
-const clearDistance = 0.4;
-const clearMargin = 0.1;
-const clearRatio = 2;
-
-/** Whether the first of these guesses leaves no doubt. */
-export const isClear = ([best, ...others]: readonly FormatGuess[]): boolean =>
-  best !== undefined && best.distance < clearDistance && !others.some((other) => rivals(best, other));
-
-const rivals = (best: FormatGuess, other: FormatGuess): boolean =>
-  other.distance < best.distance * clearRatio || other.distance - best.distance < clearMargin;
-
 export interface Choice {
   readonly format: LatentFormat;
   /** In the domain that was guessed with the format. */
@@ -50,30 +37,18 @@ export interface Choice {
  * @param options.channels of the decoder, where one is given: formats with others are no candidates
  * @throws LatentPreviewError `format` with the candidates where none is clear
  */
-export function chooseFormat(
+export async function chooseFormat(
   latents: Latents,
   { format, channels }: { format?: LatentFormat | undefined; channels?: number | undefined },
-): Choice {
-  const guesses = guessFormats(latents).filter((guess) => channels === undefined || guess.format.channels === channels);
+): Promise<Choice> {
+  const guesses = (await guessFormats(latents)).filter(
+    (guess) => channels === undefined || guess.format.channels === channels,
+  );
   if (format) return { format, latents, notes: domainNotes(latents, format, guesses) };
-  const [best] = guesses;
-  if (!best)
-    throw new LatentPreviewError(
-      'format',
-      `format: no format fits latents of shape (${latents.tensor.shape.join(', ')})` +
-        `${channels === undefined ? '' : ` and a decoder of ${channels} channels`}; if the axes are in another order, ` +
-        'say so with --layout, and give --format',
-    );
-  if (!isClear(guesses)) {
-    const candidates = guesses.filter((guess) => guess === best || rivals(best, guess));
-    throw new LatentPreviewError(
-      'format',
-      `format: the numbers do not say clearly which; pass --format (and --domain):\n` +
-        `${listGuesses(candidates, 6)}${candidates.length === 1 ? '\n  and nothing else comes near, but it is not near itself' : ''}`,
-    );
-  }
-  const notes = [`guessed to be ${best.format.id}, ${best.domain} domain: ${best.reason}`];
-  return { format: best.format, latents: { ...latents, domain: best.domain }, guess: best, notes };
+  const decoder = channels === undefined ? '' : ` that fits the decoder's ${channels} channels`;
+  const guess = clearGuess(latents, guesses, `pass --format${decoder} (and --domain, --layout, --latent-size)`);
+  const notes = [`guessed to be ${guess.format.id}, ${guess.domain} domain: ${guess.reason}`];
+  return { format: guess.format, latents: guess.latents, guess, notes };
 }
 
 /** Latents that nobody said to be raw but that look it. */
@@ -81,16 +56,4 @@ function domainNotes({ domainFrom }: Latents, { base }: LatentFormat, guesses: r
   const own = guesses.filter((guess) => guess.format.base === base);
   if (domainFrom !== 'default' || own[0]?.domain !== 'vae' || !isClear(own)) return [];
   return ['read as model latents, but they look like raw VAE latents; if the picture is garish, pass --domain vae'];
-}
-
-/** `  sdxl, model domain (distance 0.02): 4 channels …`, a line each. */
-export function listGuesses(guesses: readonly FormatGuess[], most: number): string {
-  const lines = guesses
-    .slice(0, most)
-    .map(
-      ({ format, domain, distance, reason }) =>
-        `  ${format.id}, ${domain} domain (distance ${distance.toFixed(2)}): ${reason}`,
-    );
-  if (guesses.length > most) lines.push(`  and ${guesses.length - most} less likely`);
-  return lines.join('\n');
 }

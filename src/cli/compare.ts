@@ -110,7 +110,7 @@ async function decodeAt(
 ): Promise<ImageDataLike> {
   const decoding = await createDecoding(values, terminal);
   try {
-    const { format, latents, notes } = decoding.choose(await readLatents(path, readingFrom(values), signal));
+    const { format, latents, notes } = await decoding.choose(await readLatents(path, readingFrom(values), signal));
     for (const note of notes) terminal.note(`${path}: ${note}`);
     const previewer = await decoding.previewer(format);
     return await previewer.toImageData(latents, {

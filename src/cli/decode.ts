@@ -142,7 +142,7 @@ async function* decodeFile(job: Job, { terminal, signal }: Context): AsyncGenera
   const { input, reading, all, outputs, decoding, onProgress } = job;
   onProgress(0);
   const read = await readLatents(input.path, reading, signal);
-  const { format, latents, guess, notes } = decoding.choose(read);
+  const { format, latents, guess, notes } = await decoding.choose(read);
   for (const note of notes) terminal.note(`${input.path}: ${note}`);
   const previewer = await decoding.previewer(format);
   const view = viewLatents(latents, format);

@@ -62,7 +62,7 @@ export function sizeFrom(value: string | undefined): FrameOptions['size'] {
 
 /** Chooses formats and makes previewers, one per format; what it made is freed by `destroy()`. */
 export interface Decoding {
-  choose(latents: Latents): Choice;
+  choose(latents: Latents): Promise<Choice>;
   /** Says once where it decodes. */
   previewer(format: LatentFormat): Promise<Previewer>;
   destroy(): void;

@@ -188,7 +188,7 @@ async function formatOf(
   { terminal, signal }: Context,
 ): Promise<{ format: LatentFormat; domain?: Reading['domain'] }> {
   if (named) return { format: named };
-  const { format, latents, notes } = chooseFormat(await readLatents(path, reading, signal), {});
+  const { format, latents, notes } = await chooseFormat(await readLatents(path, reading, signal), {});
   for (const note of notes) terminal.note(`${path}: ${note}; all the others are taken for the same`);
   return { format, ...(latents.domainFrom === 'default' && { domain: latents.domain }) };
 }

@@ -4,10 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { channelStatistics, notFinite, type Statistics, tensorStatistics } from '../channels/statistics';
 import { weightsKind } from '../decoders/weights-kind';
 import { bytesSource, openTensorFile, readAll, type TensorFile } from '../files/index';
+import { isClear, listGuesses } from '../guess/clear';
 import { type FormatGuess, guessFormats, type LatentFormat, type Latents, loadLatents } from '../index';
 import { formatShape, type Tensor } from '../tensor';
 import { fittingLayouts } from '../view';
-import { isClear, listGuesses } from './choose-format';
+
 import type { Reading } from './reading';
 import { textTable } from './table';
 
@@ -29,6 +30,8 @@ interface LatentsReport {
   readonly shape: readonly number[];
   /** Where the file or the command line says it. */
   readonly domain?: string;
+  /** Why, where the file says it. */
+  readonly domainReason?: string;
   readonly statistics: Statistics;
   /** By the first guess or the format that was asked for; absent where no format fits. */
   readonly channels?: { readonly format: string; readonly statistics: readonly Statistics[] };
@@ -56,7 +59,7 @@ export async function inspect(
     metadata: Object.fromEntries(file?.metadata ?? []),
   };
   try {
-    return { ...report, latents: inspectLatents(await loadLatents(bytes, reading), format) };
+    return { ...report, latents: await inspectLatents(await loadLatents(bytes, reading), format) };
   } catch (error) {
     const kind = file ? weightsKind(file.tensors) : 'other';
     // A file of weights is no failure: it is what it is.
@@ -74,9 +77,9 @@ const weightsNames: Readonly<Record<Exclude<ReturnType<typeof weightsKind>, 'oth
   vae: 'a full VAE',
 };
 
-function inspectLatents(latents: Latents, asked: LatentFormat | undefined): LatentsReport {
+async function inspectLatents(latents: Latents, asked: LatentFormat | undefined): Promise<LatentsReport> {
   const tensor = latents.tensor as Tensor;
-  const guesses = guessFormats(latents);
+  const guesses = await guessFormats(latents);
   const format = asked ?? guesses[0]?.format;
   // Guesses leave out a layout that does not fit them.
   const fits = format && (asked || fittingLayouts(tensor.shape, format, latents.layout).length > 0);
@@ -84,6 +87,7 @@ function inspectLatents(latents: Latents, asked: LatentFormat | undefined): Late
     dtype: tensor.dtype,
     shape: tensor.shape,
     ...(latents.domainFrom === 'default' ? {} : { domain: latents.domain }),
+    ...(latents.domainFrom === 'file' && latents.reason !== undefined && { domainReason: latents.reason }),
     statistics: tensorStatistics(tensor),
     ...(fits && {
       channels: { format: format.id, statistics: channelStatistics(latents, { format }) },
@@ -96,8 +100,8 @@ function inspectLatents(latents: Latents, asked: LatentFormat | undefined): Late
 /** For JSON: of each guess what tells it apart. */
 export function plainReport({ latents, ...report }: Report): object {
   if (!latents) return report;
-  const guesses = latents.guesses.map(({ format: { id, name }, domain, distance, reason }) => ({
-    ...{ format: id, name, domain, distance, reason },
+  const guesses = latents.guesses.map(({ format: { id, name }, domain, layout, size, distance, reason }) => ({
+    ...{ format: id, name, domain, layout, ...(size && { size }), distance, reason },
   }));
   return { ...report, latents: { ...latents, guesses } };
 }
@@ -115,7 +119,7 @@ export function describeReport({ file, bytes, kind, tensors, metadata, latents, 
   return [...lines, ...(latents ? describeLatents(latents) : [])].join('\n');
 }
 
-function describeLatents({ statistics, channels, domain, guesses, clear }: LatentsReport): string[] {
+function describeLatents({ statistics, channels, domain, domainReason, guesses, clear }: LatentsReport): string[] {
   const { count, nan } = statistics;
   const odd = notFinite(statistics);
   const rows = (channels?.statistics ?? []).map((one, index) => statisticsRow(`${index}`, one));
@@ -125,7 +129,9 @@ function describeLatents({ statistics, channels, domain, guesses, clear }: Laten
     odd === 0
       ? `  all ${count} numbers are finite`
       : `  of ${count} numbers ${nan} are NaN and ${odd - nan} infinite: pictures show them as 0`,
-    ...(domain === undefined ? [] : [`  ${domain} domain, by the file or the command line`]),
+    ...(domain === undefined
+      ? []
+      : [`  ${domain} domain, by the ${domainReason === undefined ? 'command line' : `file: ${domainReason}`}`]),
     '',
     textTable(odd === 0 ? table.map((row) => row.slice(0, -1)) : table, { indent: 2 }),
     '',

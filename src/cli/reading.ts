@@ -36,7 +36,20 @@ export const readingOptions = {
 export type Reading = Pick<LoadLatentsOptions, 'domain' | 'key' | 'layout' | 'size' | 'shape' | 'dtype'>;
 
 const domains: readonly Domain[] = ['model', 'vae'];
-const layouts: readonly Layout[] = ['CHW', 'HWC', 'NCHW', 'NHWC', 'CTHW', 'TCHW', 'NCTHW', 'NTCHW', 'LC', 'NLC'];
+const layouts: readonly Layout[] = [
+  'CHW',
+  'HWC',
+  'NCHW',
+  'NHWC',
+  'CTHW',
+  'TCHW',
+  'THWC',
+  'NCTHW',
+  'NTCHW',
+  'NTHWC',
+  'LC',
+  'NLC',
+];
 
 /** @throws UsageError */
 export function readingFrom(values: Values<typeof readingOptions>): Reading {

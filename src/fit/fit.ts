@@ -12,7 +12,7 @@ import {
 import { LatentPreviewError } from '../errors';
 import type { LatentFormat } from '../formats/format';
 import { resolveFormat } from '../formats/index';
-import { guessFormats } from '../guess';
+import { rankGuesses } from '../guess/rank';
 import type { FeatureSpec } from './features';
 import { heldOutPlaces } from './hold-out';
 import { addPair, createSums, featureMeans, type Sums } from './normal-equations';
@@ -214,7 +214,7 @@ function ridgesToTry({ ridge }: FitOptions, heldOut: Sums): readonly number[] {
 /** Latents that say `model` only because nobody said otherwise, and look like the other domain. */
 function domainWarning({ latents, name }: FitPair, { base }: LatentFormat): string[] {
   if (latents.domainFrom !== 'default') return [];
-  const guess = guessFormats(latents).find(({ format }) => format.base === base);
+  const guess = rankGuesses(latents).find(({ format }) => format.base === base);
   return !guess || guess.domain === latents.domain
     ? []
     : [

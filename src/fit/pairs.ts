@@ -60,7 +60,7 @@ export function readyPair(
   const { channels, height, width } = view;
   const planes = new Float32Array(channels * height * width);
   const base = item * view.strides.item + frame * view.strides.frame;
-  const map = domainMap(format, latents.domain, 'model', view.patch, frame);
+  const map = domainMap(format, view.domain, 'model', view.patch, frame);
   readPixels(tensor, view, base, map, 0, height * width, planes);
   const bad = planes.findIndex((value) => !(Math.abs(value) <= largest));
   if (bad >= 0) {

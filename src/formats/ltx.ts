@@ -1,8 +1,11 @@
 // LTX-Video, LTX-2 and LTX-2.3: three latent spaces of one shape.
 // biome-ignore-all format: tables keep channels in columns
 
-import type { LatentFormat, LatentSpace, RgbMap } from './format';
+import type { LatentFormat, LatentSpace, Packing, RgbMap } from './format';
 import { diffusers, lightricks, stableDiffusionCpp } from './sources';
+
+/** diffusers hands out a token per latent pixel, frame after frame. */
+const tokens: Packing = { patch: 1, packedChannels: 128, layouts: ['tokens'] };
 
 export const ltxvSpace: LatentSpace = {
   name: 'LTX-Video',
@@ -11,6 +14,7 @@ export const ltxvSpace: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  packing: tokens,
   // diffusers pipeline_ltx.py (Apache-2.0), the default of frame_rate.
   framesPerSecond: 25,
   notes: [
@@ -27,6 +31,7 @@ export const ltx2Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  packing: tokens,
   // diffusers pipeline_ltx2.py (Apache-2.0), the default of frame_rate.
   framesPerSecond: 24,
   // per_channel_statistics of the VAE's weights: mean-of-means and std-of-means.
@@ -75,6 +80,7 @@ export const ltx23Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  packing: tokens,
   // As LTX-2.
   framesPerSecond: 24,
   // per_channel_statistics of the VAE's weights: mean-of-means and std-of-means.

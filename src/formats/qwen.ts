@@ -10,6 +10,8 @@ export const qwenImage21Space: LatentSpace = {
   channels: 64,
   dims: 2,
   spatialDownscale: 16,
+  // diffusers hands out tokens of one latent pixel each.
+  packing: { patch: 1, packedChannels: 64, layouts: ['tokens'] },
   latentsMean: [
      0.5126,  0.7721, -0.0631,  1.3506, -0.7855, -2.1025, -0.3458,  1.3722,
      1.8873, -1.7177,  -0.651,  0.2732,  0.7562, -0.6163, -1.0277,  3.8363,

@@ -11,6 +11,8 @@ export const wan21Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 8,
   temporalDownscale: 4,
+  // Qwen-Image's: diffusers hands out tokens as FLUX.1's, with one picture after the other where there are layers.
+  packing: { patch: 2, packedChannels: 64, layouts: ['tokens'] },
   // diffusers pipeline_wan.py (Apache-2.0): what its clips are written at.
   framesPerSecond: 16,
   // diffusers autoencoder_kl_wan.py (Apache-2.0).

@@ -7,7 +7,7 @@ export type GpuDType = 'float32' | 'float16' | 'bfloat16';
 
 export interface FrameData {
   readonly dtype: GpuDType;
-  /** The elements and nothing else; a view of the tensor's memory where they lie together. */
+  /** A view of the tensor's memory where the frame's elements lie together. */
   readonly data: Float32Array | Uint16Array;
   readonly strides: LatentView['strides'];
 }
@@ -34,11 +34,12 @@ export function allFrames(tensor: Tensor, { strides }: LatentView): FrameData {
 export function frameData(tensor: Tensor, view: LatentView, base: number): FrameData {
   const { channels, height, width, strides } = view;
   const packed = asGpuTensor(tensor);
-  const elements = channels * height * width;
-  if (frameSpan(view) === elements)
-    return { dtype: packed.dtype, data: packed.data.subarray(base, base + elements), strides };
-  // Frames lie between a channel's planes: gather the planes. Video has no packing, so a plane is H × W elements.
   const size = height * width;
+  const [elements, span] = [channels * size, frameSpan(view)];
+  // Frames that lie between a channel's planes are gathered, plane by plane; all others go up from first to last element.
+  const inPlanes = view.patch === 1 && strides.column === 1 && strides.row === width;
+  if (span === elements || !inPlanes)
+    return { dtype: packed.dtype, data: packed.data.subarray(base, base + span), strides };
   const data = packed.dtype === 'float32' ? new Float32Array(elements) : new Uint16Array(elements);
   for (let c = 0; c < channels; c++) {
     const start = base + c * strides.channel;

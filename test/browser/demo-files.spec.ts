@@ -21,7 +21,7 @@ const red = [200, 40, 30];
 const blue = [20, 60, 220];
 
 /** A picture of one colour. */
-function png(name: string, one: readonly number[], side = 8): TestFile {
+function png(name: string, one: readonly number[], side = 9): TestFile {
   const data = new Uint8Array(Array.from({ length: side * side }, () => one).flat());
   return { name, bytes: encode({ width: side, height: side, data, channels: 3 }), type: 'image/png' };
 }
@@ -31,11 +31,11 @@ test.beforeEach(async ({ page }) => openDemo(page));
 test('a dropped latent is shown, and its guesses say why', async ({ page }) => {
   await give(page, 'drop', [{ name: 'red.npy', bytes: colours([red]) }]);
   await shown(page, 'red.npy');
-  expect(await pixels(page)).toMatchObject({ width: 8, height: 8 });
+  expect(await pixels(page)).toMatchObject({ width: 9, height: 9 });
   expect(await colour(page)).toEqual(red);
-  await expect(page.locator('#guesses .chip').first()).toHaveText(/Pixel space.*likeliest/);
-  await expect(page.locator('#reason')).toContainText('3 channels of 8×8');
-  await expect(page.getByTestId('preview')).toHaveAccessibleName(/Pixel space latents red\.npy, decoded by .*, 8×8/);
+  await expect(page.locator('.candidate').first()).toContainText(/likeliest.*Pixel space/);
+  await expect(page.locator('#reason')).toContainText('3 channels of 9×9');
+  await expect(page.getByTestId('preview')).toHaveAccessibleName(/Pixel space latents red\.npy, decoded by .*, 9×9/);
   await expect(page.locator('#files-tiles .tile')).toHaveCount(1);
 });
 
@@ -59,11 +59,11 @@ test('references find their latents by name, whatever the order, and are measure
     { name: 'b.y.npy', bytes: colours([blue, red]) },
   ]);
   await shown(page, 'a.x.npy');
-  await expect(page.locator('#against')).toHaveText('a.png, at 8×8');
+  await expect(page.locator('#against')).toHaveText('a.png, at 9×9');
   await expect(page.locator('#psnr')).toHaveText(`${(20 * Math.log10(255 / 5)).toFixed(2)} dB`);
   await page.getByRole('button', { name: /^b\.y\.npy/ }).click();
   await shown(page, 'b.y.npy');
-  await expect(page.locator('#against')).toHaveText('b.png, at 8×8');
+  await expect(page.locator('#against')).toHaveText('b.png, at 9×9');
   await expect(page.locator('#psnr')).toHaveText(`${(20 * Math.log10(255 / 10)).toFixed(2)} dB`);
 });
 
@@ -75,10 +75,10 @@ test('without common names references match in order', async ({ page }) => {
     png('second.png', red),
   ]);
   await shown(page, 'one.npy');
-  await expect(page.locator('#against')).toHaveText('first.png, at 8×8');
+  await expect(page.locator('#against')).toHaveText('first.png, at 9×9');
   await expect(page.locator('#psnr')).toHaveText('∞ dB');
   await page.getByRole('button', { name: /^two\.npy/ }).click();
-  await expect(page.locator('#against')).toHaveText('second.png, at 8×8');
+  await expect(page.locator('#against')).toHaveText('second.png, at 9×9');
 });
 
 test('a reference that comes first waits for its latents; one that comes later finds them', async ({ page }) => {
@@ -86,13 +86,13 @@ test('a reference that comes first waits for its latents; one that comes later f
   await expect(page.locator('#files-tiles')).toContainText('waits for its latents');
   await give(page, 'drop', [{ name: 'late.npy', bytes: colours([red]) }]);
   await shown(page, 'late.npy');
-  await expect(page.locator('#against')).toHaveText('late.png, at 8×8');
+  await expect(page.locator('#against')).toHaveText('late.png, at 9×9');
   await expect(page.locator('#files-tiles')).not.toContainText('waits');
   await give(page, 'drop', [{ name: 'early.npy', bytes: colours([blue]) }]);
   await shown(page, 'early.npy');
   await expect(page.locator('#metrics')).toHaveAttribute('data-state', 'none');
   await give(page, 'drop', [png('early.png', blue)]);
-  await expect(page.locator('#against')).toHaveText('early.png, at 8×8');
+  await expect(page.locator('#against')).toHaveText('early.png, at 9×9');
 });
 
 test('numbered files of one shape are one sequence in natural order', async ({ page }) => {
@@ -147,8 +147,8 @@ test('raw numbers open once shape and dtype are given', async ({ page }) => {
 
 test('of several tensors one is chosen, and can be changed', async ({ page }) => {
   const tensor = (one: readonly number[]) => ({
-    shape: [1, 3, 4, 4],
-    values: one.flatMap((byte) => Array<number>(16).fill(fromByte(byte))),
+    shape: [1, 3, 5, 5],
+    values: one.flatMap((byte) => Array<number>(25).fill(fromByte(byte))),
   });
   const bytes = safetensors({ first: tensor(red), second: tensor(blue) });
   await give(page, 'drop', [{ name: 'two.safetensors', bytes }]);

@@ -266,7 +266,7 @@ test('what is wrong is said where the fit was asked for, with the way out', asyn
   await expect(error).toBeHidden();
   await expect(page.locator('#fit-result')).toContainText('ridge 0.01.');
   // What the library finds, in its own words.
-  const grey = encode({ width: 8, height: 8, channels: 3, data: new Uint8Array(192).fill(90) });
+  const grey = encode({ width: 9, height: 9, channels: 3, data: new Uint8Array(243).fill(90) });
   await drop(page, [
     { name: 'plain.npy', bytes: colours([[90, 90, 90]]) },
     { name: 'plain.png', bytes: grey, type: 'image/png' },

@@ -137,7 +137,7 @@ test('keys choose the view, and the difference is what differs, brightened', asy
 
 async function greyPng(value: number): Promise<Uint8Array> {
   const { encode } = await import('fast-png');
-  return encode({ width: 8, height: 8, data: new Uint8Array(8 * 8 * 3).fill(value), channels: 3 });
+  return encode({ width: 9, height: 9, data: new Uint8Array(9 * 9 * 3).fill(value), channels: 3 });
 }
 
 test('a batch steps by keys, plays and pauses', async ({ page }) => {
@@ -180,7 +180,7 @@ test('saves the picture as PNG and all steps as a ZIP of PNGs', async ({ page })
   const one = await saved(page, '#save-png');
   expect(one.name).toBe('batch.pixel.png');
   const picture = decode(one.bytes);
-  expect([picture.width, picture.height, ...picture.data.slice(0, 3)]).toEqual([8, 8, ...(steps[0] ?? [])]);
+  expect([picture.width, picture.height, ...picture.data.slice(0, 3)]).toEqual([9, 9, ...(steps[0] ?? [])]);
 
   const all = await saved(page, '#save-zip');
   expect(all.name).toBe('batch.pixel.zip');

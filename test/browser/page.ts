@@ -80,6 +80,7 @@ export const float32 = (values: readonly number[]): Uint8Array => new Uint8Array
 /** A .safetensors file of float32 tensors. */
 export function safetensors(
   tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>>,
+  metadata?: Readonly<Record<string, string>>,
 ): Uint8Array {
   let offset = 0;
   const entries = Object.entries(tensors).map(([name, { shape, values }]) => {
@@ -87,7 +88,8 @@ export function safetensors(
     offset += values.length * 4;
     return [name, { dtype: 'F32', shape, data_offsets: [begin, offset] }] as const;
   });
-  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const said = metadata ? { __metadata__: metadata } : {};
+  const header = Buffer.from(JSON.stringify({ ...said, ...Object.fromEntries(entries) }));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([length, header, ...Object.values(tensors).map(({ values }) => float32(values))]);
@@ -96,8 +98,11 @@ export function safetensors(
 /** How a byte is written in the latents of pixel space, whose map to RGB is (value + 1) / 2. */
 export const fromByte = (byte: number): number => (byte / 255) * 2 - 1;
 
-/** Pictures of one colour each, as latents of pixel space: (items, 3, side, side). */
-export function colours(list: readonly (readonly number[])[], side = 8): Uint8Array {
+/**
+ * Pictures of one colour each, as latents of pixel space: (items, 3, side, side). No family has 9 channels, whichever axis
+ * they are taken to be.
+ */
+export function colours(list: readonly (readonly number[])[], side = 9): Uint8Array {
   const values = list.flatMap((one) => one.flatMap((byte) => Array<number>(side * side).fill(fromByte(byte))));
   return npy([list.length, 3, side, side], values);
 }

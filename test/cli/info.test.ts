@@ -111,7 +111,7 @@ describe('files', () => {
       expect(guesses.every(({ reason }) => /channels of 54×36/.test(reason))).toBe(true);
     }
     const { stdout } = await run(['info', join(samples, 'sdxl-coffee.safetensors')]);
-    expect(stdout).toMatch(/none is clear, so decode needs --format:\n {2}sdxl, model domain \(distance 0\.30\)/);
+    expect(stdout).toMatch(/none is clear, so decode needs --format:\n {2}sdxl, model domain \(distance 0\.14\)/);
   });
   it('of ComfyUI tell the domain and their metadata', async () => {
     const path = join(fixtures, 'files', 'comfyui.latent');
