@@ -3,11 +3,14 @@
 import { LatentPreviewError } from '../errors';
 import { hasMagic } from './wire';
 
+/** Wide enough for what every platform declares. */
+type Listener = ((event: never) => void) | { handleEvent(event: never): void } | null;
+
 /** What is used of a WebSocket: the browser's, Node's, or that of the package `ws`. */
 export interface SocketLike {
   readonly readyState: number;
-  addEventListener(type: 'message' | 'close' | 'error', listener: (event: never) => void): void;
-  removeEventListener(type: 'message' | 'close' | 'error', listener: (event: never) => void): void;
+  addEventListener(type: 'message' | 'close' | 'error', listener: Listener): void;
+  removeEventListener(type: 'message' | 'close' | 'error', listener: Listener): void;
   send(data: never): void;
 }
 
@@ -15,8 +18,8 @@ export interface SocketLike {
 export interface EventSourceLike {
   readonly readyState: number;
   readonly url: string;
-  addEventListener(type: string, listener: (event: never) => void): void;
-  removeEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: string, listener: Listener): void;
+  removeEventListener(type: string, listener: Listener): void;
 }
 
 export interface Message {
