@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
 import { alias, entries } from './scripts/entries.mjs';
+import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
 
@@ -49,7 +50,7 @@ const demo: UserConfig = {
   // Works at any address, in a subfolder too.
   base: './',
   resolve: { alias },
-  plugins: [wgsl()],
+  plugins: [wgsl(), liveReplay()],
   // Workers load parts of the library when they need them, as the page does.
   worker: { format: 'es', plugins: () => [wgsl()] },
   // The page imports the library's sources, which lie outside of its root.
