@@ -1,7 +1,9 @@
-// Two things are built: the library (`vite build`) and the demo page (`vite build --mode demo`; `vite` serves it).
+// Three things are built: the library (`vite build`), the library in one file beside it (`vite build --mode standalone`), and
+// the demo page (`vite build --mode demo`; `vite` serves it).
 
 import { join } from 'node:path';
 import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
+import { name, version } from './package.json' with { type: 'json' };
 import { alias, entries } from './scripts/entries.mjs';
 import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
@@ -21,6 +23,9 @@ const commandUsesCore: Plugin = {
     source === '../index' && importer?.startsWith(commandFolder) ? { id: './index.js', external: true } : null,
 };
 
+const [standaloneEntry] = entries.filter(({ place }) => place === 'standalone');
+const modules = entries.filter((entry) => entry !== standaloneEntry);
+
 const library: UserConfig = {
   publicDir: false,
   plugins: [wgsl(), commandUsesCore],
@@ -32,7 +37,7 @@ const library: UserConfig = {
     license: { fileName: 'THIRD-PARTY-LICENSES.md' },
     lib: {
       entry: {
-        ...Object.fromEntries(entries.map(({ place, source }) => [place, source])),
+        ...Object.fromEntries(modules.map(({ place, source }) => [place, source])),
         cli: join(commandFolder, 'index.ts'),
       },
       formats: ['es'],
@@ -41,6 +46,24 @@ const library: UserConfig = {
       // Node's own, and the package that brings WebGPU to Node where somebody installed it: for the command alone.
       external: [/^node:/, 'webgpu'],
       output: { chunkFileNames: 'shared/[name]-[hash].js' },
+    },
+  },
+};
+
+const standalone: UserConfig = {
+  publicDir: false,
+  plugins: [wgsl()],
+  build: {
+    target: 'es2022',
+    emptyOutDir: false,
+    lib: { entry: { standalone: standaloneEntry.source }, formats: ['es'] },
+    rolldownOptions: {
+      // Vite leaves the spaces in modules of a library.
+      output: {
+        codeSplitting: false,
+        minify: true,
+        postBanner: `/*! ${name} ${version}, MIT; what it bundles: THIRD-PARTY-LICENSES.md */`,
+      },
     },
   },
 };
@@ -58,4 +81,7 @@ const demo: UserConfig = {
   build: { target: 'es2022', outDir: join(root, 'demo-dist'), emptyOutDir: true, license: { fileName: 'licences.md' } },
 };
 
-export default defineConfig(({ command, mode }) => (command === 'serve' || mode === 'demo' ? demo : library));
+export default defineConfig(({ command, mode }) => {
+  if (command === 'serve' || mode === 'demo') return demo;
+  return mode === 'standalone' ? standalone : library;
+});

@@ -162,14 +162,18 @@ async function browser() {
 function build() {
   // An old build must not stand in for one that fails.
   for (const folder of ['dist', 'demo-dist']) rmSync(join(root, folder), { recursive: true, force: true });
-  return check(['npm', 'run', '--silent', 'build'], ['npm', 'run', '--silent', 'build:demo']);
+  return check(['npm', 'run', '--silent', 'build'], ['npm', 'run', '--silent', 'build:demo'], ['typedoc']);
 }
 
 const steps = [
   { name: 'types', title: 'Types (TypeScript)', run: () => check(['tsc', '--noEmit']) },
-  { name: 'lint', title: 'Lint and format (Biome)', run: () => check(['biome', 'check', '.']) },
+  {
+    name: 'lint',
+    title: 'Lint and format (Biome), nothing unused (knip)',
+    run: () => check(['biome', 'check', '.'], ['knip']),
+  },
   { name: 'unit', title: 'Unit and GPU tests in Node (Vitest; Dawn, compiler Tint)', run: () => vitest('unit') },
-  { name: 'build', title: 'Build: library, declarations, demo page', run: build },
+  { name: 'build', title: 'Build: library, declarations, demo page, API site', run: build },
   { name: 'naga', title: 'Kernels under Deno (wgpu, compiler Naga; lavapipe)', run: naga },
   { name: 'package', title: 'The package as users install it', needs: 'dist/index.d.ts', run: () => vitest('package') },
   {

@@ -16,7 +16,7 @@ export {
 export { type LatentView, viewLatents } from './view';
 
 // What the numbers mean
-export type { Domain, LatentFormat, OutputActivation, Packing } from './formats/format';
+export type { Domain, LatentFormat, OutputActivation, Packing, Source as FormatSource } from './formats/format';
 export { formats } from './formats/index';
 export { type FormatGuess, guessFormats } from './guess';
 
@@ -38,6 +38,7 @@ export {
 
 // Pictures, and how good they are
 export { createPreviewer, type FrameOptions, type Previewer, type PreviewerOptions } from './previewer';
+export type { Canvas } from './canvas';
 export type { Backend } from './gpu/device';
 export type { Precision } from './gpu/precision';
 export type { Filter } from './ops/resize';

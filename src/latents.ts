@@ -60,8 +60,8 @@ export function latentsFromArray(
 
 /**
  * Latents that already lie in a GPU buffer of the previewer's device: decoded in place, without a copy.
- * The buffer needs `GPUBufferUsage.STORAGE` and stays the caller's.
- * @param options.offset bytes from the buffer's start, a multiple of the element size; default 0
+ * The buffer needs `GPUBufferUsage.STORAGE` and stays the caller's. `offset` is in bytes from its start, a multiple of the
+ * element size; default 0.
  * @throws LatentPreviewError `shape`, `format`
  */
 export function latentsFromBuffer(

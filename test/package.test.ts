@@ -127,10 +127,10 @@ it.each(entries.map(({ specifier }) => specifier))('imports %s in plain Node, wh
   expect(names).not.toContain('default');
 });
 
-it('decodes in plain Node, where there is no GPU', () => {
+it.each(['latent-preview', 'latent-preview/standalone'])('%s decodes in plain Node, without a GPU', (specifier) => {
   const code = `
     delete globalThis.navigator;
-    const { createPreviewer, latentsFromArray } = await import('latent-preview');
+    const { createPreviewer, latentsFromArray } = await import('${specifier}');
     const previewer = await createPreviewer({ format: 'sdxl' });
     const latents = latentsFromArray(new Float32Array(4 * 6 * 5), { shape: [1, 4, 6, 5] });
     const { width, height, data } = await previewer.toImageData(latents);
@@ -269,6 +269,14 @@ it('has a core entry of at most 18 kB gzip, format data and fitted maps counted 
   expect(sizes.data).toBeGreaterThan(1000);
   expect(sizes.core).toBeGreaterThan(1000);
   expect(sizes.core).toBeLessThanOrEqual(18_000);
+});
+
+it('is one file for pages without a bundler, of at most 180 kB gzip', () => {
+  const code = readFileSync(join(installed, 'dist', 'standalone.js'), 'utf8');
+  expect(ts.preProcessFile(code).importedFiles).toEqual([]);
+  expect(code).not.toMatch(/\bimport\s*\(|new URL\([^)]*import\.meta/);
+  expect(code).toMatch(/^\/\*! latent-preview [\d.]+, MIT; .*THIRD-PARTY-LICENSES/);
+  expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(180_000);
 });
 
 it('has no `any` in its sources', () => {

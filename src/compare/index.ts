@@ -30,12 +30,11 @@ export interface ImageComparison {
 }
 
 /**
- * Compares two images of one size. Alpha is ignored.
+ * Compares two images of one size. Alpha is ignored. `amplify` is how much `diff` is brightened, 4 unless given.
  *
  * The numbers are read from `image.data` and `reference.data` when they are first asked for: read them before those
  * bytes are overwritten.
  *
- * @param options.amplify how much `diff` is brightened, 4 unless given
  * @throws LatentPreviewError `shape`: the sizes differ, an image has no pixels, or its data is not 4 bytes a pixel
  */
 export function compareImages(

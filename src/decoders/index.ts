@@ -1,7 +1,7 @@
 // Every decoder there is.
 
 export { decoderFromWeights } from './from-weights';
-export { type LatentMap, type LatentMapKind, type LatentMapProvenance, latentMap } from './latent-map';
+export { latentMap } from './latent-map';
 export { linear } from './linear';
 export { type MlpOptions, mlp, type Weights, type WeightsJson } from './mlp';
 export { type PolynomialOptions, polynomial } from './polynomial';

@@ -15,6 +15,7 @@ export type WeightsJson = Readonly<Record<string, readonly number[] | readonly (
 export interface MlpOptions {
   /** Between layers; a state dict does not say. Default `silu`, as Birch-san's nets have it. */
   readonly activation?: 'silu' | 'relu';
+  /** What becomes 0..1. Default −1..1. */
   readonly outputRange?: readonly [number, number];
 }
 
@@ -22,7 +23,6 @@ export interface MlpOptions {
  * The layers are `in_proj`, `hidden_layers.N`, `out_proj` (Birch-san), or numbered (`0.weight`, `2.weight`, …: a flat
  * nn.Sequential), in that order; each has `.weight` (outputs, inputs) and `.bias` (outputs).
  * Takes model latents (C, H, W), gives H × W pixels.
- * @param options.outputRange what becomes 0..1; default −1..1
  * @throws LatentPreviewError `weights` with the name that is missing or does not fit
  */
 export function mlp(

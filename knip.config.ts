@@ -1,0 +1,34 @@
+// `knip`: finds files, exports and packages that nothing uses. Entries are what package.json exports and what is run by hand.
+
+import { relative } from 'node:path';
+import type { KnipConfig } from 'knip';
+import { entries } from './scripts/entries.mjs';
+import { root } from './scripts/setup.mjs';
+
+const config: KnipConfig = {
+  ignoreExportsUsedInFile: true,
+  ignoreBinaries: ['clang'],
+  // Run by the test of the package.
+  ignoreDependencies: ['@arethetypeswrong/cli'],
+  workspaces: {
+    '.': {
+      entry: [
+        ...entries.map(({ source }) => relative(root, source)),
+        'src/cli/index.ts',
+        'demo/recipes/*.ts',
+        'scripts/*.mjs',
+        'scripts/fit-maps/*.mjs',
+        'test/browser-suite.ts',
+        'test/naga/suite.ts',
+      ],
+    },
+    bench: {
+      entry: ['*.mjs', 'page/main.ts', 'page/node.ts'],
+      // The page loads them by address.
+      ignoreDependencies: ['@tensorflow/tfjs-backend-wasm', 'onnxruntime-web'],
+    },
+  },
+};
+
+// knip reads the default export.
+export { config as default };
