@@ -11,6 +11,7 @@ import { connectFit } from './fit';
 import { createInspector } from './inspector';
 import { createKeys } from './keys';
 import { createLadder } from './ladder';
+import { connectLive } from './live';
 import { createMetrics, type Metrics } from './metrics';
 import { connectOffers } from './offers';
 import { openFiles } from './open';
@@ -84,6 +85,7 @@ const { pick } = connectDrop((files, onto) => void openFiles(store, files, { byN
 connectOffers(store, createDownloads(store), pick);
 createKeys(store, player, exports, pick);
 createTestHook(store, pictures);
+connectLive(store);
 
 store.listen((state, before) => {
   main.ariaBusy = String(state.busy > 0);

@@ -32,6 +32,15 @@ export function serveLive(server) {
   });
 }
 
+/** @type {Promise<typeof import('./live-steps')> | undefined} */
+let steps;
+
+/** The sources are TypeScript, which Vite reads. */
+async function loadSteps() {
+  const { runnerImport } = await import('vite');
+  return (await runnerImport(join(root, 'scripts', 'live-steps.ts'), { configFile: false })).module;
+}
+
 /**
  * @param {import('ws').WebSocket} viewer
  * @param {URLSearchParams} query
@@ -41,10 +50,10 @@ async function replay(viewer, query) {
   try {
     const { sample, rate, ...options } = readQuery(query);
     const file = readFileSync(join(folder, sample.file));
-    const { runnerImport } = await import('vite');
-    const { module } = await runnerImport(join(root, 'scripts', 'live-steps.ts'), { configFile: false });
+    steps ??= loadSteps();
+    const { livePackets } = await steps;
     for (let seed = 1; viewer.readyState === viewer.OPEN; seed++) {
-      for await (const packet of module.livePackets(file, { ...options, format: sample.format, seed })) {
+      for await (const packet of livePackets(file, { ...options, format: sample.format, seed })) {
         if (viewer.readyState !== viewer.OPEN) return;
         // One that has not got the last step yet is better off with the next.
         if (viewer.bufferedAmount === 0) viewer.send(packet);
