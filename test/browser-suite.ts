@@ -11,3 +11,4 @@ export * from '../demo/recipes/08-fit';
 export { copyleftFormats } from '../src/formats/copyleft/index';
 export * from '../src/index';
 export { noise } from '../src/ops/examples';
+export * from '../src/stream/index';
