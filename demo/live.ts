@@ -23,11 +23,10 @@ export function connectLive(store: Store): void {
     announce('live steps');
   }
 
-  // Files that are dropped on either page are shown on theirs.
+  // Files that are dropped on this page are shown on theirs. The first sample is opened behind it.
   store.listen((state, before) => {
     const more = state.entries.length > before.entries.length || state.problems.length > before.problems.length;
-    if (more && location.hash === '#live' && state.busy > 0 && document.documentElement.dataset.ready)
-      location.hash = '';
+    if (more && !pages.live.hidden && document.documentElement.dataset.ready) location.hash = '#files';
   });
   addEventListener('hashchange', () => void show());
   void show();
