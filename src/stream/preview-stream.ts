@@ -5,6 +5,7 @@ import { LatentPreviewError } from '../errors';
 import type { Latents } from '../latents';
 import type { FrameOptions, Previewer } from '../previewer';
 import type { LatentStep } from './decode';
+import { pipeFrames } from './pipe';
 
 /** What is shown: latents, or a step that `readLatentSteps` read. */
 export type StreamFrame = Latents | LatentStep;
@@ -116,6 +117,7 @@ class CanvasStream implements PreviewStream {
   #resting: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   #destroyed = false;
+  /** What ends the pipes. */
   readonly #ends = new Set<() => void>();
   readonly #counts = { pushed: 0, shown: 0, dropped: 0, cancelled: 0, failed: 0 };
   #milliseconds: number | undefined;
@@ -165,41 +167,9 @@ class CanvasStream implements PreviewStream {
   }
 
   async pipe(frames: AsyncIterable<StreamFrame>, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    signal?.throwIfAborted();
     if (this.#destroyed) return;
-    const iterator = frames[Symbol.asyncIterator]();
-    // What ends it while the next frame is awaited.
-    let over = false;
-    let stop: () => void = () => {};
-    let fail: (error: unknown) => void = () => {};
-    const ended = new Promise<void>((resolve, reject) => {
-      stop = resolve;
-      fail = reject;
-    });
-    const abort = (): void => fail(signal?.reason);
-    const readAll = async (): Promise<void> => {
-      let last: Promise<unknown> = Promise.resolve();
-      for (let next = await iterator.next(); !next.done && !over; next = await iterator.next()) {
-        last = this.push(next.value);
-        last.catch(fail);
-        if (this.#options.drop === 'never') await last;
-      }
-      await last;
-    };
-    this.#ends.add(stop);
-    signal?.addEventListener('abort', abort);
-    const reading = readAll();
-    try {
-      await Promise.race([reading, ended]);
-    } finally {
-      over = true;
-      this.#ends.delete(stop);
-      signal?.removeEventListener('abort', abort);
-      // What they say from now on is nobody's.
-      reading.catch(() => {});
-      ended.catch(() => {});
-      iterator.return?.().catch(() => {});
-    }
+    const options = { inTurn: this.#options.drop === 'never', ends: this.#ends, signal };
+    return pipeFrames(frames, (frame) => this.push(frame), options);
   }
 
   pause(): void {
