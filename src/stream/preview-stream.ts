@@ -236,7 +236,8 @@ class CanvasStream implements PreviewStream {
       if (device) {
         // It is submitted: with room in flight, the next may be as well.
         this.#advance();
-        await device.queue.onSubmittedWorkDone();
+        // Where the device is lost meanwhile, the next frame says so.
+        await device.queue.onSubmittedWorkDone().catch(() => {});
       }
       milliseconds = performance.now() - start;
       this.#shown(running, milliseconds);
@@ -261,6 +262,7 @@ class CanvasStream implements PreviewStream {
     this.#milliseconds = milliseconds;
     this.#totalMilliseconds += milliseconds;
     const rest = milliseconds * this.#rest;
+    clearTimeout(this.#resting);
     if (rest > 0 && !this.#destroyed)
       this.#resting = setTimeout(() => {
         this.#resting = undefined;

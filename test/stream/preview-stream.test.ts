@@ -14,10 +14,10 @@ interface Decode {
 
 const canvas = {} as OffscreenCanvas;
 const named = (name: number): Latents => latentsFromArray(Float32Array.of(name), { shape: [1, 1, 1, 1] });
-const nameOf = (frame: StreamFrame): number =>
-  ('latents' in frame ? frame.latents : frame).tensor.shape.length === 4
-    ? ((('latents' in frame ? frame.latents : frame).tensor as { data: Float32Array }).data[0] as number)
-    : Number.NaN;
+const nameOf = (frame: StreamFrame): number => {
+  const { tensor } = 'latents' in frame ? frame.latents : frame;
+  return (tensor as { data: Float32Array }).data[0]!;
+};
 /** Lets all that is ready run. */
 const settled = () => vi.advanceTimersByTimeAsync(0);
 
@@ -268,7 +268,20 @@ describe('destroy', () => {
     expect([decodes, shown]).toEqual([[], []]);
     expect(() => made.push(named(3))).toThrow('stream: it was destroyed');
   });
-  it('during a rest leaves no timer behind', async () => {
+  it('during rests leaves no timer behind', async () => {
+    const two = stream({ timeBudget: 10, maxInFlight: 2 }, { gpu: true });
+    for (const name of [1, 2]) {
+      void two.stream.push(named(name));
+      await vi.advanceTimersByTimeAsync(5);
+      two.decodes[0]?.done();
+      await settled();
+    }
+    for (const finish of two.submitted) finish();
+    await settled();
+    expect([two.shown, vi.getTimerCount()]).toEqual([[1, 2], 1]);
+    two.stream.destroy();
+    expect(vi.getTimerCount()).toBe(0);
+
     const { stream: made, decodes } = stream({ timeBudget: 10 });
     void made.push(named(1));
     await vi.advanceTimersByTimeAsync(30);

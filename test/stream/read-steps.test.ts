@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { LatentPreviewError } from '../../src/index';
 import { type LatentStep, readLatentSteps, type StepSource } from '../../src/stream/index';
-import { packet } from './packets';
+import { documentedPacket, packet } from './packets';
 
 /** Packets whose first number and step are `k`. */
 const numbered = (k: number): Uint8Array<ArrayBuffer> =>
@@ -56,6 +56,16 @@ describe('a body', () => {
     await expect(reading).rejects.toThrow('the stream ended after 46 of its 104 bytes');
     expect(found).toEqual([1]);
     await expect(steps(bodyOf(numbered(1).subarray(0, 5)))).rejects.toThrow('ended after 5 of its unknown bytes');
+  });
+  it('whose steps keep their numbers when more comes', async () => {
+    const first = documentedPacket();
+    const second = documentedPacket();
+    second.fill(0x55, 104);
+    const steps = [];
+    for await (const step of readLatentSteps(bodyOf(join(first, second.subarray(0, 60)), second.subarray(60))))
+      steps.push(step);
+    const numbers = steps.map(({ latents }) => (latents.tensor as { data: Uint16Array }).data[1]);
+    expect(numbers).toEqual([0x3c00, 0x5555]);
   });
   it('with anything else between packets is refused', async () => {
     await expect(steps(bodyOf(numbered(1), new Uint8Array([10]), numbered(2)))).rejects.toMatchObject({ code: 'file' });
@@ -215,6 +225,15 @@ describe('a WebSocket', () => {
       { step: 6, missed: 0 },
     ]);
     expect(() => readLatentSteps(here, { maxWaiting: 0 })).toThrow('maxWaiting 0');
+  });
+  it('loses no packet to others’ messages', async () => {
+    const { here, there } = await connect();
+    const reading = readLatentSteps(here, { maxWaiting: 1 });
+    there.send(numbered(1));
+    there.send(Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 1, 0xff, 0xd8, 0xff, 0xe0, 0]));
+    there.close();
+    await once(here, 'close');
+    expect((await reading.next()).value).toMatchObject({ step: 1, missed: 0 });
   });
   it('stays open and is let go: by break, by the signal, by a damaged packet, and can be read on', async () => {
     const { here, there } = await connect();
