@@ -1,5 +1,6 @@
 // The page: its state, its parts, and what it shows first.
 
+import { connectChannels } from './channels';
 import { createCompare } from './compare';
 import { type Shown, startDecoding } from './decode';
 import { byId, errorText, fillSelect } from './dom';
@@ -78,6 +79,7 @@ createReferences(store);
 createProblems(store);
 strips = createStrips(store, pictures);
 createLadder(store, pictures, compare);
+connectChannels(store);
 createSnippet(store);
 const exports = createExports(store, pictures);
 const fit = connectFit(store);

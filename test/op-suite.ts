@@ -15,6 +15,7 @@ import { type DType, numberToFloat16, type Tensor } from '../src/tensor';
 import { domainMap } from '../src/view';
 import { convFixtures } from './conv-fixtures';
 import { runLayer, runLayersOnGpu } from './run-layer';
+import { stepCases } from './step-suite';
 import { differingPictures, differingPlanes, tolerances } from './tolerances';
 
 export interface SuiteResult {
@@ -44,7 +45,7 @@ export async function runCases(device: GPUDevice, cases: readonly SuiteCase[]): 
 }
 
 export function suiteCases(): SuiteCase[] {
-  return [...kernelCases(), ...fusedCases(), ...decodeCases(), ...convCases()];
+  return [...kernelCases(), ...fusedCases(), ...decodeCases(), ...convCases(), ...stepCases()];
 }
 
 /** An unpack and the conv after it, which a device runs as one, against one reference after the other. */

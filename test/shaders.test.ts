@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { joinShader, locate } from '../src/gpu/shaders';
 import { createPreviewer, LatentPreviewError } from '../src/index';
+import { combine } from '../src/ops/combine';
 import { conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
 import { describeGpu, withDevice } from './setup/gpu';
 
@@ -19,7 +20,7 @@ it('has one file per op and form of a convolution, and no other', () =>
     readdirSync(folder)
       .filter((name) => name.endsWith('.wgsl'))
       .sort(),
-  ).toEqual([...ops, ...forms].map(({ name }) => `${name}.wgsl`).sort()));
+  ).toEqual([...ops, ...forms, combine].map(({ name }) => `${name}.wgsl`).sort()));
 
 it.each([...ops, ...forms, { name: 'conv2d', input: 'unpacked' as const }])(
   'finds every line of $name again',

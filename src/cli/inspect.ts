@@ -1,14 +1,14 @@
 // What `info` finds out about one file, and how it is told to a person.
 
 import { readFile } from 'node:fs/promises';
+import { channelStatistics, notFinite, type Statistics, tensorStatistics } from '../channels/statistics';
 import { weightsKind } from '../decoders/weights-kind';
 import { bytesSource, openTensorFile, readAll, type TensorFile } from '../files/index';
-import { type FormatGuess, guessFormats, type LatentFormat, type Latents, loadLatents, viewLatents } from '../index';
+import { type FormatGuess, guessFormats, type LatentFormat, type Latents, loadLatents } from '../index';
 import { formatShape, type Tensor } from '../tensor';
 import { fittingLayouts } from '../view';
 import { isClear, listGuesses } from './choose-format';
 import type { Reading } from './reading';
-import { channelStatistics, type Statistics, tensorStatistics } from './statistics';
 import { textTable } from './table';
 
 export interface Report {
@@ -86,7 +86,7 @@ function inspectLatents(latents: Latents, asked: LatentFormat | undefined): Late
     ...(latents.domainFrom === 'default' ? {} : { domain: latents.domain }),
     statistics: tensorStatistics(tensor),
     ...(fits && {
-      channels: { format: format.id, statistics: channelStatistics(tensor, viewLatents(latents, format)) },
+      channels: { format: format.id, statistics: channelStatistics(latents, { format }) },
     }),
     guesses,
     clear: isClear(guesses),
@@ -116,17 +116,18 @@ export function describeReport({ file, bytes, kind, tensors, metadata, latents, 
 }
 
 function describeLatents({ statistics, channels, domain, guesses, clear }: LatentsReport): string[] {
-  const { count, nan, infinite } = statistics;
+  const { count, nan } = statistics;
+  const odd = notFinite(statistics);
   const rows = (channels?.statistics ?? []).map((one, index) => statisticsRow(`${index}`, one));
   const head = [channels ? `channel (${channels.format})` : '', 'min', 'max', 'mean', 'std', 'not finite'];
   const table = [head, ...rows, statisticsRow('all', statistics)];
   return [
-    nan + infinite === 0
+    odd === 0
       ? `  all ${count} numbers are finite`
-      : `  of ${count} numbers ${nan} are NaN and ${infinite} infinite: pictures show them as 0`,
+      : `  of ${count} numbers ${nan} are NaN and ${odd - nan} infinite: pictures show them as 0`,
     ...(domain === undefined ? [] : [`  ${domain} domain, by the file or the command line`]),
     '',
-    textTable(nan + infinite === 0 ? table.map((row) => row.slice(0, -1)) : table, { indent: 2 }),
+    textTable(odd === 0 ? table.map((row) => row.slice(0, -1)) : table, { indent: 2 }),
     '',
     guesses.length === 0
       ? '  No known format fits this shape.'
@@ -135,10 +136,10 @@ function describeLatents({ statistics, channels, domain, guesses, clear }: Laten
   ];
 }
 
-const statisticsRow = (name: string, { min, max, mean, std, nan, infinite }: Statistics): string[] => [
+const statisticsRow = (name: string, statistics: Statistics): string[] => [
   name,
-  ...[min, max, mean, std].map((value) => value.toFixed(3)),
-  `${nan + infinite}`,
+  ...(['min', 'max', 'mean', 'std'] as const).map((key) => statistics[key].toFixed(3)),
+  `${notFinite(statistics)}`,
 ];
 
 /** A workflow has thousands of characters. */

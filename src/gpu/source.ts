@@ -18,7 +18,7 @@ export interface LatentSource {
   readonly domainMap: Float32Array;
 }
 
-const dtypeCodes = { float32: 0, float16: 1, bfloat16: 2 } as const;
+export const dtypeCodes = { float32: 0, float16: 1, bfloat16: 2 } as const;
 
 /** The words of shaders/lib/latents.wgsl's LatentView, in its order. */
 export function latentWords(
@@ -35,24 +35,39 @@ export function latentWords(
  * The part of the buffer that holds the frame, starting where a binding may, and the frame's first element in it.
  * @throws LatentPreviewError `shape`, `gpu-limit`
  */
-export function bindingRange(device: GPUDevice, { buffer, offset, base, dtype, view }: LatentSource) {
+export const bindingRange = (device: GPUDevice, source: LatentSource) =>
+  elementRange(device, source, frameSpan(source.view), {
+    what: 'one frame',
+    remedy: "keep each frame's channels together (layout NTCHW), or ",
+  });
+
+/**
+ * The same of any `count` elements from `base` on.
+ * @throws LatentPreviewError `shape`, `gpu-limit`
+ */
+export function elementRange(
+  device: GPUDevice,
+  { buffer, offset, base, dtype }: Pick<LatentSource, 'buffer' | 'offset' | 'base' | 'dtype'>,
+  count: number,
+  { what, remedy = '' }: { what: string; remedy?: string },
+) {
   const { minStorageBufferOffsetAlignment: step, maxStorageBufferBindingSize: most } = device.limits;
   const bytes = dtype === 'float32' ? 4 : 2;
   const first = offset + base * bytes;
   const start = Math.floor(first / step) * step;
   // Kernels read whole 32-bit words.
-  const end = Math.ceil((first + frameSpan(view) * bytes) / 4) * 4;
+  const end = Math.ceil((first + count * bytes) / 4) * 4;
   if (end > buffer.size)
     throw new LatentPreviewError(
       'shape',
-      `latents: the frame ends at byte ${end} of buffer '${buffer.label}' rounded up to a 32-bit word, ` +
+      `latents: ${what} ends at byte ${end} of buffer '${buffer.label}' rounded up to a 32-bit word, ` +
         `the buffer has ${buffer.size}; make it a multiple of 4 bytes and large enough for the shape`,
     );
   if (end - start > most)
     throw new LatentPreviewError(
       'gpu-limit',
-      `latents: one frame spans ${end - start} bytes of its buffer, the device binds at most ${most}; ` +
-        `keep each frame's channels together (layout NTCHW), or pass a device with a higher maxStorageBufferBindingSize`,
+      `latents: ${what} spans ${end - start} bytes of its buffer, the device binds at most ${most}; ` +
+        `${remedy}pass a device with a higher maxStorageBufferBindingSize`,
     );
   return { offset: start, size: end - start, base: (first - start) / bytes };
 }

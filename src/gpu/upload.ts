@@ -49,7 +49,8 @@ export function frameData(tensor: Tensor, view: LatentView, base: number): Frame
 
 const widened = new WeakMap<Tensor, Float32Array>();
 
-function asGpuTensor(tensor: Tensor): { dtype: GpuDType; data: Float32Array | Uint16Array } {
+/** Its elements in a dtype that kernels read; a view of the tensor's memory where they are. */
+export function asGpuTensor(tensor: Tensor): { dtype: GpuDType; data: Float32Array | Uint16Array } {
   if (tensor.dtype === 'float32' || tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return tensor;
   let data = widened.get(tensor);
   if (!data) {

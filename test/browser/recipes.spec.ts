@@ -187,3 +187,40 @@ test('08 a map of one’s own, fitted', async ({ suite: page }) => {
   expect(said).toMatchObject({ wider: 2, kind: 'affine' });
   expect(said.psnr).toBeGreaterThan(25);
 });
+
+test('09 what a step is heading for', async ({ suite: page }) => {
+  const worst = await page.evaluate(async () => {
+    const suite = (await import('/browser-suite.js' as string)) as Suite;
+    const { createPreviewer, latentsFromArray, loadLatents, noise, showEstimate, showEstimates } = suite;
+    const latents = await loadLatents('/sdxl.safetensors');
+    const { tensor } = latents;
+    if ('buffer' in tensor || tensor.dtype !== 'bfloat16') throw new Error('the sample is another one');
+    const { shape } = tensor;
+    const previewer = await createPreviewer({ format: 'sdxl' });
+    const wanted = await previewer.toImageData(latents);
+    const x0 = new Float32Array(Uint32Array.from(tensor.data, (bits) => bits << 16).buffer);
+    const drawn = noise(x0.length, 1).map((value) => value * 1.7);
+    const at = (sigma: number) =>
+      latentsFromArray(
+        x0.map((value, k) => value + sigma * drawn[k]!),
+        { shape },
+      );
+    const canvas = document.querySelector('canvas')!;
+    const far = () => {
+      const shown = canvas.getContext('2d')!.getImageData(0, 0, wanted.width, wanted.height).data;
+      return shown.reduce((most, value, k) => Math.max(most, Math.abs(value - wanted.data[k]!)), 0);
+    };
+    const show = showEstimates(previewer, canvas);
+    const distances: number[] = [];
+    // Euler's steps with a model that is right.
+    for (const sigma of [14.6, 7, 2]) {
+      await show(at(sigma), sigma);
+      distances.push(far());
+    }
+    await showEstimate(previewer, canvas, at(9), latentsFromArray(drawn, { shape }), 9);
+    return [...distances, far()];
+  });
+  // The first is noise; from then on the picture is there, but for rounding.
+  expect(worst[0]).toBeGreaterThan(50);
+  for (const distance of worst.slice(1)) expect(distance).toBeLessThanOrEqual(1);
+});

@@ -9,7 +9,8 @@ import { fixtures, folderWith, npy, run, samples, stackTrace } from './run';
 interface Statistics {
   count: number;
   nan: number;
-  infinite: number;
+  plusInfinity: number;
+  minusInfinity: number;
   min: number | null;
   max: number | null;
   mean: number | null;
@@ -47,21 +48,28 @@ describe('statistics', () => {
     expect(code).toBe(0);
     const { latents } = found[0]!;
     expect(latents!.channels!.format).toBe('pixel');
-    const finite = { count: 4, nan: 0, infinite: 0 };
+    const finite = { count: 4, nan: 0, plusInfinity: 0, minusInfinity: 0 };
     expect(latents!.channels!.statistics).toEqual([
       // Of 1, 2, 3, 6: squares of −2, −1, 0, 3 are 14, a quarter of which is 3.5.
       { ...finite, min: 1, max: 6, mean: 3, std: Math.sqrt(3.5) },
       { ...finite, min: -5, max: -5, mean: -5, std: 0 },
-      { count: 4, nan: 1, infinite: 2, min: 0, max: 0, mean: 0, std: 0 },
+      { count: 4, nan: 1, plusInfinity: 1, minusInfinity: 1, min: 0, max: 0, mean: 0, std: 0 },
     ]);
-    expect(latents!.statistics).toMatchObject({ count: 12, nan: 1, infinite: 2, min: -5, max: 6 });
+    expect(latents!.statistics).toMatchObject({
+      count: 12,
+      nan: 1,
+      plusInfinity: 1,
+      minusInfinity: 1,
+      min: -5,
+      max: 6,
+    });
     expect(latents!.statistics.mean).toBeCloseTo(-8 / 9, 12);
   });
   it('have no numbers where none is finite', async () => {
     const folder = folderWith({ 'x.npy': npy([3, 1, 1], [Number.NaN, Number.NaN, Number.NaN]) });
     const { found } = await reports(['x.npy'], folder);
     expect(found[0]!.latents!.statistics).toEqual({
-      ...{ count: 3, nan: 3, infinite: 0 },
+      ...{ count: 3, nan: 3, plusInfinity: 0, minusInfinity: 0 },
       ...{ min: null, max: null, mean: null, std: null },
     });
   });
@@ -171,6 +179,6 @@ it('reads the samples of the manifest as they are', async () => {
   for (const { file, shape, dtype } of list)
     expect(found.find((one) => one.file.endsWith(`/${file}`) || one.file.endsWith(`\\${file}`))).toMatchObject({
       tensors: [{ shape, dtype }],
-      latents: { shape, dtype, statistics: { nan: 0, infinite: 0 } },
+      latents: { shape, dtype, statistics: { nan: 0, plusInfinity: 0, minusInfinity: 0 } },
     });
 });
