@@ -24,7 +24,8 @@ def send_steps(format, layout=None, **options):
             step=step + 1, steps=getattr(pipe, "num_timesteps", 0), timestep=float(timestep), text={"format": format},
             **options)
         for waiting in list(viewers):
-            if waiting.empty():  # one that lags behind is better off with the next
+            # one that lags behind is better off with the next; but the last is what all was for
+            if waiting.empty() or step + 1 == getattr(pipe, "num_timesteps", 0):
                 waiting.put(packet)
         return tensors
 

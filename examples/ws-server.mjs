@@ -10,8 +10,9 @@ import { encodeLatents } from 'latent-preview/stream';
 export async function sendSteps(server, steps) {
   for await (const { latents, ...about } of steps) {
     const packet = await encodeLatents(latents, about);
-    // One that has not got the last step yet is better off with the next.
+    // One that has not got the step before yet is better off with the next; but the last is what all was for.
     for (const viewer of server.clients)
-      if (viewer.readyState === viewer.OPEN && viewer.bufferedAmount === 0) viewer.send(packet);
+      if (viewer.readyState === viewer.OPEN && (viewer.bufferedAmount === 0 || about.step === about.steps))
+        viewer.send(packet);
   }
 }

@@ -53,10 +53,12 @@ async function replay(viewer, query) {
     steps ??= loadSteps();
     const { livePackets } = await steps;
     for (let seed = 1; viewer.readyState === viewer.OPEN; seed++) {
+      let step = 0;
       for await (const packet of livePackets(file, { ...options, format: sample.format, seed })) {
+        step++;
         if (viewer.readyState !== viewer.OPEN) return;
-        // One that has not got the last step yet is better off with the next.
-        if (viewer.bufferedAmount === 0) viewer.send(packet);
+        // One that has not got the step before yet is better off with the next; but the last is what all was for.
+        if (viewer.bufferedAmount === 0 || step === options.steps) viewer.send(packet);
         await wait(1000 / rate);
       }
       await wait(pauseMilliseconds);

@@ -71,26 +71,36 @@ test('shows the replay, step by step, with its figures', async ({ page }) => {
   await expect(page.locator('#live-step')).toContainText('noisy');
   await page.locator('#live-sample').selectOption('sd15-coffee');
   await expect(page.locator('#live-canvas')).toHaveAttribute('aria-label', /^Stable Diffusion 1.*432×288$/);
+  expect(problems).toEqual([]);
+});
+
+test('axe finds nothing in either scheme', async ({ page }) => {
+  await openLive(page);
+  await page.getByRole('button', { name: 'Watch a replay' }).click();
+  await expect(page.locator('#live')).toHaveAttribute('data-state', 'picture', { timeout: 30_000 });
   expect(await violations(page)).toEqual([]);
   await page.emulateMedia({ colorScheme: 'dark' });
   expect(await violations(page)).toEqual([]);
+});
 
+test('closes its connection when told to, or left; files dropped on it are shown on their page', async ({ page }) => {
+  await openLive(page);
+  const start = page.locator('#live-start');
+  await start.click();
+  await expect.poll(() => number(page, '#live-shown'), { timeout: 30_000 }).toBeGreaterThan(0);
   await page.getByRole('button', { name: 'Disconnect' }).click();
   await expect(page.locator('#live-status')).toHaveText('closed');
   const count = await number(page, '#live-shown');
   await page.waitForTimeout(400);
   expect(await number(page, '#live-shown')).toBe(count);
 
-  // Back to the files; and what is dropped on the live page is shown there.
-  await page.getByRole('link', { name: 'Files' }).click();
-  await shown(page);
-  await page.getByRole('link', { name: 'Live' }).click();
-  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await start.click();
   await expect(page.locator('#live-status')).toHaveText('open');
   await give(page, 'paste', [{ name: 'red.npy', bytes: colours([[255, 0, 0]]) }]);
   await shown(page, 'red.npy');
   await expect(page.locator('#live')).toBeHidden();
-  expect(problems).toEqual([]);
+  await page.getByRole('link', { name: 'Live' }).click();
+  await expect(page.locator('#live-status')).toHaveText('closed');
 });
 
 test('shows a sender of one’s own; one that breaks off is connected to again, and then given up', async ({ page }) => {

@@ -40,11 +40,11 @@ for (const backend of ['cpu', 'webgpu'] as const)
             if ('step' in frame) shown.push(frame.step);
           },
         });
-        let read = 0;
+        const read: number[] = [];
         await stream.pipe(
           (async function* () {
             for await (const step of series(socket(query))) {
-              read++;
+              read.push(step.step);
               yield step;
             }
           })(),
@@ -59,15 +59,17 @@ for (const backend of ['cpu', 'webgpu'] as const)
       return { all, fast, ran: previewer.backend, width: canvas.width, expected: [...expected.data] };
     }, backend);
     expect(result.ran).toBe(backend);
-    expect(result.all.shown).toEqual([1, 2, 3, 4, 5]);
-    expect(result.all.statistics).toMatchObject({ pushed: 5, shown: 5, dropped: 0 });
+    // A busy server leaves steps out, but the last.
+    expect(result.all.read.at(-1)).toBe(5);
+    expect(result.all.shown).toEqual(result.all.read);
+    expect(result.all.statistics).toMatchObject({ pushed: result.all.read.length, dropped: 0, failed: 0 });
     expect(result.all.statistics.meanMilliseconds).toBeGreaterThan(0);
     // Which are dropped is the machine's; in order, the last always, and each counted once.
     const { shown, read, statistics } = result.fast;
     expect(shown).toEqual([...shown].sort((a, b) => a - b));
     expect(shown.at(-1)).toBe(60);
-    expect(statistics.pushed).toBe(read);
-    expect(statistics.shown + statistics.dropped).toBe(read);
+    expect(statistics.pushed).toBe(read.length);
+    expect(statistics.shown + statistics.dropped).toBe(read.length);
     // What is on the screen: a WebGPU canvas cannot be read once it was shown.
     const { width, channels, data } = decode(await page.locator('canvas').screenshot());
     expect(width).toBe(result.width);
