@@ -8,6 +8,7 @@ import { alias, entries } from './scripts/entries.mjs';
 import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
+import { workerNotices } from './scripts/worker-notices.mjs';
 
 /** The command `latent-preview`: built beside the library, and no entry that a page imports. */
 const commandFolder = normalizePath(join(root, 'src', 'cli'));
@@ -68,17 +69,20 @@ const standalone: UserConfig = {
   },
 };
 
+const notices = { fileName: 'licences.md' };
+const { worker, page } = workerNotices(notices.fileName);
+
 const demo: UserConfig = {
   root: join(root, 'demo'),
   // Works at any address, in a subfolder too.
   base: './',
   resolve: { alias },
-  plugins: [wgsl(), liveReplay()],
+  plugins: [wgsl(), liveReplay(), { ...page, apply: 'build' }],
   // Workers load parts of the library when they need them, as the page does.
-  worker: { format: 'es', plugins: () => [wgsl()] },
+  worker: { format: 'es', plugins: () => [wgsl(), worker] },
   // The page imports the library's sources, which lie outside of its root.
   server: { fs: { allow: [root] } },
-  build: { target: 'es2022', outDir: join(root, 'demo-dist'), emptyOutDir: true, license: { fileName: 'licences.md' } },
+  build: { target: 'es2022', outDir: join(root, 'demo-dist'), emptyOutDir: true, license: notices },
 };
 
 export default defineConfig(({ command, mode }) => {

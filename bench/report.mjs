@@ -22,6 +22,9 @@ const steady = (times) => {
   return `${number(median(times))} (${range})`;
 };
 
+// The system counts in hundredths of a second: less than a fifth of one in all tells nothing.
+const processorOf = ({ processor }) => (processor?.time >= 200 ? processor.time / processor.decodes : undefined);
+
 const mebibytes = ({ gpu, wasm }) =>
   [wasm && `${Math.round(wasm / 2 ** 20)} WASM`, gpu && `${Math.max(1, Math.round(gpu / 2 ** 20))} GPU`]
     .filter(Boolean)
@@ -51,6 +54,7 @@ function taskTable(task, size, rows, { peak, loads }) {
     'set-up ms',
     'first ms',
     'steady ms: median (min..max)',
+    'processor ms',
     '× ours on the CPU',
     ...(conv ? ['eff-GFLOP/s', "of adapter's FMA peak", 'executed of nominal FLOPs'] : []),
     'max error',
@@ -67,6 +71,7 @@ function taskTable(task, size, rows, { peak, loads }) {
       number(row.setUp),
       number(row.first),
       steady(row.steady),
+      number(processorOf(row)),
       yardstick ? number(time / median(yardstick.steady)) : '–',
       ...(conv
         ? [
@@ -181,16 +186,25 @@ function taskSections(rows, context) {
 
 /** How many times the peers' WebGPU takes of ours on WebGPU, which the tables do not answer at a glance. */
 function ratios(rows) {
+  const steadyOf = ({ steady }) => (steady.length > 0 ? median(steady) : undefined);
+  return [
+    ...ratiosOf(rows, 'Time', steadyOf),
+    // Moves less while others use the machine.
+    ...ratiosOf(rows, 'Processor time', processorOf),
+  ];
+}
+
+function ratiosOf(rows, what, of) {
   const lines = new Map();
-  for (const { name, size, steady } of rows) {
-    const own = rows.find((row) => row.name === 'latent-preview WebGPU' && row.size === size);
-    if (!/WebGPU/.test(name) || name.startsWith('latent-preview') || !steady.length || !own?.steady.length) continue;
-    const ratio = `${number(median(steady) / median(own.steady))}× (${name})`;
-    lines.set(size, [...(lines.get(size) ?? []), ratio]);
+  for (const row of rows) {
+    const { name, size } = row;
+    const own = rows.find((other) => other.name === 'latent-preview WebGPU' && other.size === size);
+    if (!/WebGPU/.test(name) || name.startsWith('latent-preview') || !of(row) || !own || !of(own)) continue;
+    lines.set(size, [...(lines.get(size) ?? []), `${number(of(row) / of(own))}× (${name})`]);
   }
   if (lines.size === 0) return [];
   const text = [...lines].map(([size, ratios]) => `- ${size}×${size}: ${ratios.join(', ')}`);
-  return [`Time of the peers on WebGPU, as multiples of latent-preview's on WebGPU:\n\n${text.join('\n')}`];
+  return [`${what} of the peers on WebGPU, as multiples of latent-preview's on WebGPU:\n\n${text.join('\n')}`];
 }
 
 const notes = `## How to read this
@@ -200,8 +214,10 @@ const notes = `## How to read this
 - All contenders are in one page and take turns, round by round. Set-up (libraries are loaded before it, WebAssembly modules
   are not) happens once per contender and serves all sizes of a task; the map comes last, when everybody's WebAssembly is
   there. "first" is the first decode at that size.
+- "processor ms" is user and system time of all of the browser's processes per steady decode, with a resolution of 10 ms in
+  all; "–" where too little was seen.
 - Fast decodes are averaged over at least 20 ms per entry. What takes more than 10 s decodes twice: first and steady; what
-  would take more than 75 s is not run.
+  would take more than 75 s (onnxruntime-web's older form: 20 s) is not run.
 - eff-GFLOP/s counts the operations of direct convolutions, the nominal ones, so clever algorithms may exceed what they
   execute; the share that their products are of the nominal ones is a column, their transforms are not counted.
 - "kernels for GPUs" are those that real GPUs run; software adapters run others by default.

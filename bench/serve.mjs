@@ -22,7 +22,7 @@ async function bodyOf(request) {
 
 /**
  * Serves one page at a time. Its orders are a GET of /orders; it tells its progress by POST /say, waits at POST /mark until
- * `onMark` is done, and ends with POST /result.
+ * `onMark` is done, asks by POST /processor what `onProcessor` answers, and ends with POST /result.
  */
 export async function serve({ page, peers, weights }) {
   let visit;
@@ -33,13 +33,15 @@ export async function serve({ page, peers, weights }) {
   const messages = {
     '/say': async (text) => visit?.onSay?.(text),
     '/mark': async (text) => visit?.onMark?.(text),
+    '/processor': () => visit?.onProcessor?.(),
     '/result': async (text) => visit?.resolve(JSON.parse(text)),
     '/failure': async (text) => visit?.reject(new Error(text)),
   };
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://localhost').pathname));
     if (request.method === 'POST') {
-      await messages[path]?.(await bodyOf(request));
+      const answer = await messages[path]?.(await bodyOf(request));
+      if (answer !== undefined) return response.writeHead(200, isolated).end(`${answer}`);
       return response.writeHead(messages[path] ? 204 : 404, isolated).end();
     }
     if (path === '/orders') return response.end(JSON.stringify(visit?.orders));
@@ -52,11 +54,15 @@ export async function serve({ page, peers, weights }) {
   return {
     address: `http://127.0.0.1:${server.address().port}/`,
     /** Opens the page in a browser of its own and answers with its result. */
-    async visit(open, orders, { onSay, onMark } = {}) {
+    async visit(open, orders, { onSay, onMark, onProcessor } = {}) {
       const browser = open(this.address);
       try {
         return await new Promise((resolve, reject) => {
-          visit = { orders, onSay, onMark: (text) => onMark?.(text, browser.pid), resolve, reject };
+          visit = {
+            ...{ orders, onSay, resolve, reject },
+            onMark: (text) => onMark?.(text, browser.pid),
+            onProcessor: () => onProcessor?.(browser.pid),
+          };
           browser.ended.then((reason) => reject(new Error(reason)));
         });
       } finally {

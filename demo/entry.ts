@@ -48,6 +48,20 @@ export function playedAxis(entry: Entry): { readonly axis: Axis; readonly count:
   return axes.find(({ axis }) => axis === entry.axis) ?? axes[0];
 }
 
+/** Which pictures are shown side by side: the items of a batch before the frames of each. */
+export function sheetAxis(entry: Entry): Axis | undefined {
+  const axes = axesOf(entry).map(({ axis }) => axis);
+  return axes.find((axis) => axis === (entry.sheet?.axis ?? 'item')) ?? axes[0];
+}
+
+/** Whether channels and frames cannot be told apart by their number, and nobody has said which is which. */
+export function axesInQuestion(entry: Entry): boolean {
+  const { latents } = fileOf(entry);
+  if (entry.layout || latents.layout) return false;
+  const layouts = fittingLayouts(latents.tensor.shape, familyOf(entry.format));
+  return new Set(layouts.filter((layout) => layout.includes('T')).map((layout) => layout.indexOf('C'))).size > 1;
+}
+
 /** A file's own, else the first one of the sequence. */
 export const referenceOf = (entry: Entry): Reference | undefined =>
   fileOf(entry).reference ?? entry.files.find(({ reference }) => reference)?.reference;
@@ -77,7 +91,12 @@ export function createEntry(
   // The first frame of causal video VAEs is washed out, the first of a noising sequence is noise.
   const view = viewOf(entry);
   const item = sample?.kind === 'sequence' && view ? view.items - 1 : 0;
-  return { ...entry, position: { file: 0, item, frame: Math.floor((view?.frames ?? 1) / 2) } };
+  const batch = item === 0 && (view?.items ?? 1) > 1;
+  return {
+    ...entry,
+    position: { file: 0, item, frame: Math.floor((view?.frames ?? 1) / 2) },
+    ...(batch ? { sheet: { axis: 'item', open: true } } : {}),
+  };
 }
 
 /** The family's default table, else '' : tables under other licences are never chosen unasked. */

@@ -4,6 +4,7 @@ import { byId, make } from './dom';
 import type { Exports } from './export';
 import type { Player } from './player';
 import { openSample } from './samples';
+import type { Sheet } from './sheet';
 import { currentEntry, type Mode, type State, type Store } from './state';
 
 interface Shortcut {
@@ -16,7 +17,7 @@ interface Shortcut {
 const modes: readonly Mode[] = ['slider', 'side', 'difference', 'preview'];
 const filters: readonly State['filter'][] = ['nearest', 'bilinear', 'bicubic'];
 
-export function createKeys(store: Store, player: Player, exports: Exports, open: () => void): void {
+export function createKeys(store: Store, player: Player, sheet: Sheet, exports: Exports, open: () => void): void {
   const help = byId('help', HTMLDialogElement);
   const shortcuts: readonly Shortcut[] = [
     { keys: [' '], label: 'Space', text: 'play or pause', run: player.toggle },
@@ -32,11 +33,17 @@ export function createKeys(store: Store, player: Player, exports: Exports, open:
       text: 'first or last step',
       run: (key) => player.go(key === 'Home' ? 'first' : 'last'),
     },
+    { keys: ['l'], label: 'L', text: 'play once or in a loop', run: player.toggleLoop },
+    { keys: ['g'], label: 'G', text: 'all pictures side by side, or one', run: sheet.toggle },
+    { keys: ['Escape'], label: 'Esc', text: 'from one picture back to all', run: sheet.back },
     {
       keys: ['1', '2', '3', '4'],
       label: '1 2 3 4',
       text: 'slider, side by side, difference, preview',
-      run: (key) => setMode(store, modes[Number(key) - 1]),
+      run: (key) => {
+        sheet.enlarge();
+        setMode(store, modes[Number(key) - 1]);
+      },
     },
     {
       keys: ['f'],

@@ -22,6 +22,7 @@ import { createPreviewers, describeGpu } from './previewers';
 import { createProblems } from './problems';
 import { createReferences } from './references';
 import { loadSamples, openSample } from './samples';
+import { createSheet } from './sheet';
 import { createSnippet } from './snippet';
 import { createStage } from './stage';
 import { type Backend, createStore, currentEntry, type Sample } from './state';
@@ -47,7 +48,8 @@ const store = createStore({
   filter: 'bilinear',
   order: 'ladder',
   playing: false,
-  fps: 8,
+  loop: true,
+  speed: 1,
   busy: 1,
 });
 
@@ -85,7 +87,7 @@ const exports = createExports(store, pictures);
 const fit = connectFit(store);
 const { pick } = connectDrop((files, onto) => void openFiles(store, files, { byName: fit.holds(onto) }));
 connectOffers(store, createDownloads(store), pick);
-createKeys(store, player, exports, pick);
+createKeys(store, player, createSheet(store, previewers, pictures), exports, pick);
 createTestHook(store, pictures);
 connectLive(store);
 

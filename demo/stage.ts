@@ -47,7 +47,7 @@ export function createStage(store: Store, onShown: (shown: Shown | undefined) =>
     amplify.value = String(state.amplify);
     byId('amplify-field', HTMLElement).hidden = mode !== 'difference';
     for (const input of document.querySelectorAll<HTMLInputElement>('input[name=mode]'))
-      input.disabled = !reference && input.value !== 'preview';
+      input.disabled = (!reference && input.value !== 'preview') || entry?.sheet?.open === true;
     if (reference && reference !== drawn) {
       draw(canvases.reference, reference.image);
       canvases.reference.ariaLabel = `Reference ${reference.name}, ${reference.image.width}×${reference.image.height}`;

@@ -37,6 +37,10 @@ export interface Entry {
   readonly position: Readonly<Record<Axis, number>>;
   /** Which axis plays; undefined: the first with more than one step. */
   readonly axis?: Axis;
+  /** Of the axis that plays, the user's own; of latent frames those of the video. */
+  readonly fps?: number | undefined;
+  /** All pictures along an axis side by side; not open: one of them enlarged. */
+  readonly sheet?: { readonly axis: Axis; readonly open: boolean };
   readonly sample?: Sample;
 }
 
@@ -112,7 +116,9 @@ export interface State {
   /** Of the decoders that are compared. */
   readonly order: 'ladder' | 'best';
   readonly playing: boolean;
-  readonly fps: number;
+  readonly loop: boolean;
+  /** Of playing, as a multiple of the real one. */
+  readonly speed: number;
   /** Files that are being read. */
   readonly busy: number;
 }

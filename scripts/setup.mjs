@@ -2,7 +2,7 @@
 // Imports Node's built-ins alone, because it runs before anything is installed.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -57,6 +57,11 @@ function dependenciesAreCurrent() {
 /** `npm ci` where node_modules is missing or does not match the lock; ends the process where that fails. */
 export function installDependencies() {
   if (dependenciesAreCurrent()) return;
+  // npm would empty the folder that the link leads to, which is another checkout's.
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    console.error('node_modules is a link to a folder that package-lock.json does not fit; remove the link.');
+    process.exit(1);
+  }
   if (run('npm', ['ci', '--no-audit', '--no-fund'])) return;
   console.error('npm ci failed. The dependencies come from the npm registry once; later runs need no network.');
   process.exit(1);

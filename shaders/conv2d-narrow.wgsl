@@ -13,7 +13,7 @@ override groupHeight: u32;
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let x = id.x * 4u;
-  let y = id.y * 4u;
+  let y = id.y * 4u + view.firstRow;
   if (x >= view.width || y >= view.height) { return; }
 
   // a to d: rows of four pixels.

@@ -19,7 +19,7 @@ fn matrixAt(k: u32) -> mat4x4<real> {
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let x = id.x * 4u;
-  let y = id.y * 2u;
+  let y = id.y * 2u + view.firstRow;
   if (x >= view.width || y >= view.height) { return; }
   let group = id.z * 2u;
   let second = min(group + 1u, outputChannelGroups - 1u);

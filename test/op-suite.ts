@@ -6,11 +6,13 @@ import { latentMap } from '../src/decoders/index';
 import { type LatentMap, mapFeatures } from '../src/decoders/latent-map';
 import type { Domain, LatentFormat } from '../src/formats/format';
 import { fuseLayers } from '../src/gpu/fuse';
+import type { KernelFamily } from '../src/gpu/stages';
 import { createPreviewer, type FrameOptions, latentsFromArray, latentsFromBuffer } from '../src/index';
 import type { Latents, Layout } from '../src/latents';
 import { conv2dExamples } from '../src/ops/conv2d';
 import { noise } from '../src/ops/examples';
 import { conv2d, layer, opExamples, unpack } from '../src/ops/index';
+import type { Layer } from '../src/ops/op';
 import { type DType, numberToFloat16, type Tensor } from '../src/tensor';
 import { domainMap } from '../src/view';
 import { convFixtures } from './conv-fixtures';
@@ -66,15 +68,30 @@ function fusedCases() {
     }));
 }
 
-/** Convolutions have kernels of several families. */
+/** The layer with the pipeline that it has for plain latents, where it has one; the tests' latents are. */
+function inPlainForm(plain: Layer): Layer {
+  const kernel: Layer['kernel'] = (input, limits) => {
+    const general = plain.kernel(input, limits);
+    return { ...general, constants: { ...general.constants, plainLatents: 1 } };
+  };
+  return { ...plain, name: `${plain.name}, plain latents,`, kernel };
+}
+
+/** Convolutions large enough for several strips: of the direct family they would take software longest and test nothing. */
+export const isForStrips = ({
+  layer,
+  shape: [, height = 0, width = 0],
+}: ReturnType<typeof opExamples>[number]): boolean => layer.name === 'conv2d' && height * width > 1000;
+
+/** Convolutions have kernels of several families, maps a form for plain latents. */
 function kernelCases() {
-  const families = opExamples().flatMap((example, index) =>
-    (example.layer.name === 'conv2d' ? (['direct', 'winograd'] as const) : (['direct'] as const)).map((family) => ({
-      ...example,
-      index,
-      family,
-    })),
-  );
+  const examples = opExamples().map((example, index) => ({ ...example, index, family: 'direct' as KernelFamily }));
+  const families = examples.flatMap((example) => {
+    const staged = { ...example, family: 'winograd' as const };
+    if (example.layer.name === 'conv2d') return isForStrips(example) ? [staged] : [example, staged];
+    if (example.layer.name === 'linear') return [example, { ...example, layer: inPlainForm(example.layer) }];
+    return [example];
+  });
   return families.map(({ layer, shape, index, family }) => ({
     name: `kernel = reference: ${layer.name} (${shape.join(', ')}) #${index} ${family}`,
     run: async (device: GPUDevice) => {

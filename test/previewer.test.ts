@@ -356,6 +356,28 @@ describe('batches and frames', () => {
           previewer.destroy();
         }));
 
+    it('five seconds of Wan 2.1 at the size of the video go up once and take one submit', () =>
+      withDevice(async (device) => {
+        const previewer = await createPreviewer({ format: 'wan21', device });
+        const [frames, height, width] = [21, 60, 104];
+        // One colour per frame: channel 0 is the frame's number.
+        const data = new Float32Array(16 * frames * height * width);
+        for (let frame = 0; frame < frames; frame++)
+          data.fill(frame / 10 - 1, frame * height * width, (frame + 1) * height * width);
+        const latents = latentsFromArray(data, { shape: [1, 16, frames, height, width] });
+        const calls = countCalls(device);
+        const write = vi.spyOn(device.queue, 'writeBuffer');
+        const pictures = await previewer.toImageDatas(latents, { size: 'image', resample: 'nearest' });
+        expect(calls.submits()).toBe(1);
+        expect(write.mock.calls.filter(([{ label }]) => label === 'latents')).toHaveLength(1);
+        expect(pictures.map((picture) => [picture.width, picture.height])).toEqual(Array(frames).fill([832, 480]));
+        // Its factor for blue is the largest, so blue rises from frame to frame.
+        const blues = pictures.map((picture) => picture.data[2]!);
+        expect(blues).toEqual([...blues].sort((a, b) => a - b));
+        expect(new Set(blues).size).toBe(frames);
+        previewer.destroy();
+      }));
+
     it('latents in a buffer are read where they are', () =>
       withDevice(async (device) => {
         const previewer = await createPreviewer({ format: 'wan21', device });

@@ -1,10 +1,11 @@
-// What a conv decoder needs of a GPU, worked out without one: memory, tiles and what they compute twice, slices.
+// What a conv decoder needs of a GPU, worked out without one: memory, tiles and what they compute twice, what one submit holds.
 
 import { describe, expect, it } from 'vitest';
 import { fuseLayers } from '../src/gpu/fuse';
 import { RecentMap } from '../src/gpu/memory';
+import { Pace } from '../src/gpu/pace';
 import { type Dispatch, type Schedule, schedule } from '../src/gpu/schedule';
-import { passesOf, scratchBytes, stagesOf } from '../src/gpu/stages';
+import { type KernelFamily, passesOf, scratchBytes, stagesOf } from '../src/gpu/stages';
 import { LatentPreviewError } from '../src/index';
 import type { Conv2dParams } from '../src/ops/conv2d';
 import { conv2d, groupNorm, layer, unpack } from '../src/ops/index';
@@ -77,14 +78,15 @@ const vaeApprox = (): readonly Layer[] => {
   ]);
 };
 
+const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
 const MiB = 2 ** 20;
 // 200 MiB in three; tests of the plan hold it to the same.
-const limits = { bufferBytes: (200 * MiB) / 3, sliceWork: 10e9 };
+const limits = { bufferBytes: (200 * MiB) / 3 };
 const total = (bytes: readonly number[]): number => bytes.reduce((sum, size) => sum + size, 0);
 
 /** Multiplications of all dispatches. */
-const workOf = (layers: readonly Layer[], { slices }: Schedule): number =>
-  slices.flat().reduce((sum, { layer: k, view }) => sum + layers[k]!.work * view.width * view.height, 0);
+const workOf = (layers: readonly Layer[], { dispatches }: Schedule): number =>
+  dispatches.reduce((sum, { layer: k, view }) => sum + layers[k]!.work * view.width * view.height, 0);
 
 /** How much more is computed than in one piece. */
 const extraWork = (layers: readonly Layer[], side: number, bufferBytes = limits.bufferBytes): number => {
@@ -94,9 +96,9 @@ const extraWork = (layers: readonly Layer[], side: number, bufferBytes = limits.
 };
 
 /** How often each pixel of the picture is written. */
-function writes({ slices, width, height }: Schedule): Uint8Array {
+function writes({ dispatches, width, height }: Schedule): Uint8Array {
   const counts = new Uint8Array(width * height);
-  for (const { output, view } of slices.flat())
+  for (const { output, view } of dispatches)
     if (output === 'picture')
       for (let y = view.pictureRow; y < view.pictureRow + view.height; y++)
         for (let x = view.pictureColumn; x < view.pictureColumn + view.width; x++) counts[y * width + x]!++;
@@ -104,9 +106,9 @@ function writes({ slices, width, height }: Schedule): Uint8Array {
 }
 
 /** Each dispatch reads no more than what is in its buffers, as one before it left them there. */
-function expectInside(layers: readonly Layer[], [, height, width]: readonly number[], { slices }: Schedule): void {
+function expectInside(layers: readonly Layer[], [, height, width]: readonly number[], { dispatches }: Schedule): void {
   const held = new Map<number, Dispatch>();
-  for (const dispatch of slices.flat()) {
+  for (const dispatch of dispatches) {
     const { layer: k, input, added, output, view } = dispatch;
     const source = input === 'latents' ? { width, height } : held.get(input)!.view;
     expect([view.inputWidth, view.inputHeight]).toEqual([source.width, source.height]);
@@ -154,6 +156,39 @@ describe('memory', () => {
         );
         expect(extra).toBeLessThan(0.1);
       });
+  for (const side of [72, 128, 256])
+    it(`what rounds in blocks is computed in the blocks of the whole picture: ${side}×${side}`, () => {
+      const layers = taesd();
+      const shape = [4, side, side - 3];
+      const blocks = layers.map((one, index) => {
+        const { stages, tiling } = stagesOf(one, [index === 0 ? 4 : 64, 32, 32], device, 'winograd');
+        expect(stages).toHaveLength(tiling ? 3 : 1);
+        return tiling?.side ?? 1;
+      });
+      expect(new Set(blocks)).toEqual(new Set([1, 2, 4]));
+      const planned = schedule(layers, shape, limits, blocks);
+      expect(planned.buffers.length).toBeLessThanOrEqual(4);
+      expect(total(planned.buffers)).toBeLessThanOrEqual(3 * limits.bufferBytes);
+      expect(writes(planned).every((count) => count === 1)).toBe(true);
+      expectInside(layers, shape, planned);
+      const sizes: (readonly number[])[] = [];
+      for (const [k, one] of layers.entries()) sizes.push(one.outputShape(sizes[k - (one.from ?? 1)] ?? shape));
+      let cut = 0;
+      for (const { layer: k, view } of planned.dispatches) {
+        const [, height, width] = sizes[k]!;
+        const [block, right, below] = [blocks[k]!, view.pictureColumn + view.width, view.pictureRow + view.height];
+        expect(view.pictureColumn % block).toBe(0);
+        expect(view.pictureRow % block).toBe(0);
+        if (right % block) expect(right).toBe(width);
+        if (below % block) expect(below).toBe(height);
+        if (view.width < width! || view.height < height!) cut++;
+      }
+      expect(cut).toBeGreaterThan(1);
+      const whole = schedule(layers, shape, { ...limits, bufferBytes: Number.POSITIVE_INFINITY });
+      const extra = planned.work / whole.work - 1;
+      console.log(`TAESD in blocks ${side}×${side}: +${(extra * 100).toFixed(1)} % work`);
+      expect(extra).toBeLessThan(0.35);
+    });
   it('a picture far larger than memory is computed in tiles too', () => {
     const planned = schedule(taesd(), [4, 130, 1024], limits);
     expect(writes(planned).every((count) => count === 1)).toBe(true);
@@ -165,7 +200,7 @@ describe('memory', () => {
     const planned = schedule(vaeApprox(), shape, { ...limits, bufferBytes: 300_000 });
     expect([planned.width, planned.height]).toEqual([100, 140]);
     expect(writes(planned).every((count) => count === 1)).toBe(true);
-    expect(planned.slices.flat().length).toBeGreaterThan(8);
+    expect(planned.dispatches.length).toBeGreaterThan(8);
     expectInside(vaeApprox(), shape, planned);
   });
   it('half floats take half of it, and fewer tiles', () => {
@@ -177,9 +212,7 @@ describe('memory', () => {
     const floats = schedule(taesd(), small!, limits).buffers;
     expect(schedule(taesd(), small!, halves).buffers).toEqual(floats.map((bytes) => bytes / 2));
     const tiles = (of: typeof halves): number =>
-      schedule(taesd(), large!, of)
-        .slices.flat()
-        .filter(({ output }) => output === 'picture').length;
+      schedule(taesd(), large!, of).dispatches.filter(({ output }) => output === 'picture').length;
     expect(tiles(halves)).toBeGreaterThan(1);
     expect(tiles(halves)).toBeLessThan(tiles({ ...limits, elementBytes: 4 }));
   });
@@ -204,7 +237,7 @@ describe('memory', () => {
     get('e', 1, ['b', 'a', 'c', 'd']);
   });
   it('no dispatch reads the buffer it writes', () => {
-    for (const { input, added, output } of schedule(taesd(true), [4, 200, 200], limits).slices.flat()) {
+    for (const { input, added, output } of schedule(taesd(true), [4, 200, 200], limits).dispatches) {
       expect(input).not.toBe(output);
       if (added !== undefined) expect(added).not.toBe(output);
     }
@@ -216,21 +249,99 @@ describe('memory', () => {
   });
 });
 
-describe('slices', () => {
-  it('a small decode is one', () => expect(schedule(taesd(), [4, 8, 8], limits).slices).toHaveLength(1));
-  it('a large one is cut, no slice over the work unless it is one dispatch', () => {
-    const layers = taesd();
-    const { slices } = schedule(layers, [4, 128, 128], limits);
-    expect(slices.length).toBeGreaterThan(10);
-    for (const slice of slices) {
-      const work = workOf(layers, { slices: [slice], buffers: [], width: 0, height: 0, work: 0 });
-      if (slice.length > 1) expect(work).toBeLessThanOrEqual(limits.sliceWork);
+/** What the passes of a decode of TAESD take, as a plan cuts them. */
+function worksOf(side: number, family: KernelFamily, mostWork: number): number[] {
+  const layers = taesd();
+  const planned = schedule(layers, [4, side, side], limits);
+  return planned.dispatches.flatMap((dispatch) => {
+    const staged = stagesOf(layers[dispatch.layer]!, dispatch.shape, device, family);
+    return passesOf(staged, dispatch.view, mostWork).map(({ work }) => work);
+  });
+}
+
+/** Decodes at the pace on a device whose passes take so long: the milliseconds of each submit. */
+function submitsOf(pace: Pace, works: readonly number[], timeOf: (work: number, index: number) => number): number[] {
+  const times: number[] = [];
+  for (let from = 0, to = 0; from < works.length; from = to) {
+    to = pace.cut(works, from);
+    const own = works.slice(from, to);
+    const milliseconds = own.reduce((sum, work, k) => sum + timeOf(work, from + k), 0);
+    pace.took(
+      own.reduce((sum, work) => sum + work, 0),
+      milliseconds,
+    );
+    times.push(milliseconds);
+  }
+  return times;
+}
+
+describe('the pace of submits', () => {
+  // Multiplications in a millisecond; in the longest dispatch, which a plan cuts once it knows the device.
+  for (const [name, rate, family, first, dispatchWork, side] of [
+    ['SwiftShader', 2e6, 'winograd', 6e7, 4e7, 32],
+    ['SwiftShader on a busy machine', 1e6, 'winograd', 6e7, 4e7, 64],
+    ['an integrated GPU', 1e8, 'direct', 5e9, 4e9, 64],
+    ['a GPU ten times as slow', 1e7, 'direct', 5e8, 5e8, 32],
+  ] as const)
+    it(`${name}: submits of a tenth of a second at most, and not many small ones`, () => {
+      const works = worksOf(side, family, dispatchWork);
+      // Some kernels do their work faster than others.
+      const timeOf = (work: number, k: number): number => (work / rate) * (k % 3 === 0 ? 1.4 : 0.9);
+      const [begin, ...rest] = submitsOf(new Pace(first), works, timeOf);
+      expect(begin).toBeLessThan(150);
+      expect(rest.length).toBeGreaterThan(4);
+      expect(Math.max(...rest)).toBeLessThan(100);
+      expect(rest.reduce((sum, time) => sum + time, 0) / rest.length).toBeGreaterThan(20);
+    });
+  it('a fast GPU gets all it can take after some submits, and then at once', () => {
+    const works = worksOf(64, 'direct', Number.POSITIVE_INFINITY);
+    const pace = new Pace(5e9);
+    const fast = (work: number): number => work / 1e10 + 0.2;
+    expect(submitsOf(pace, works, fast).length).toBeLessThan(5);
+    expect(submitsOf(pace, works, fast)).toHaveLength(1);
+  });
+  it('goes down at once where a submit took longer than it should, and up again step by step', () => {
+    const pace = new Pace(1e8);
+    pace.took(1e8, 10);
+    expect(pace.amount).toBe(4e8);
+    pace.took(4e8, 400);
+    expect(pace.amount).toBe(4e7);
+    // Two that are seen to be done at once: the second took no time of its own.
+    pace.took(4e7, 0);
+    expect(pace.amount).toBeCloseTo((4.4e8 / 400) * 40);
+    pace.took(4e7, 1);
+    expect(pace.amount).toBeCloseTo(4 * ((4.4e8 / 400) * 40));
+    // A tail of a decode says nothing.
+    const { amount } = pace;
+    pace.took(1e4, 50);
+    expect(pace.amount).toBe(amount);
+  });
+  it('one pass at least, whatever it takes', () => expect(new Pace(10).cut([100, 100], 1)).toBe(2));
+  it('bands cover a direct convolution once, and are no longer than asked', () => {
+    for (const one of [conv(64, 64), conv(64, 3), conv(64, 64, { upscale: 2 })]) {
+      const staged = stagesOf(one, [64, 75, 50], device, 'direct');
+      const [view] = schedule([conv(64, 64), one, conv(one.outputShape([64, 75, 50])[0]!, 3)], [64, 75, 50], limits)
+        .dispatches.slice(1)
+        .map((dispatch) => dispatch.view);
+      const whole = passesOf(staged, view!);
+      expect(whole).toHaveLength(1);
+      const bands = passesOf(staged, view!, whole[0]!.work / 2.5);
+      expect(bands.length).toBeGreaterThan(2);
+      const { groupRows } = staged.stages[0]!;
+      let row = 0;
+      for (const { workgroups, view, work } of bands) {
+        expect(view[14]).toBe(row);
+        row += workgroups[1] * groupRows!;
+        expect(work).toBeLessThanOrEqual(whole[0]!.work / 2.5);
+        expect([workgroups[0], workgroups[2]]).toEqual([whole[0]!.workgroups[0], whole[0]!.workgroups[2]]);
+      }
+      expect(row).toBeGreaterThanOrEqual(view!.height);
+      expect(row - groupRows!).toBeLessThan(view!.height);
     }
   });
 });
 
 describe('stages', () => {
-  const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
   for (const [channels, upscale, side] of [
     [16, 1, 4],
     [64, 1, 4],
@@ -245,8 +356,7 @@ describe('stages', () => {
         expect(scratchBytes([staged], scratch)).toBeLessThanOrEqual(5 * MiB);
       const [view] = schedule([layer, conv(channels, 3)], [channels, height, width], {
         bufferBytes: Number.POSITIVE_INFINITY,
-        sliceWork: Number.POSITIVE_INFINITY,
-      }).slices[0]!.map((dispatch) => dispatch.view);
+      }).dispatches.map((dispatch) => dispatch.view);
       const passes = passesOf(staged, view!);
       const covered = [0, 0, 0];
       for (const { stage, view } of passes) {

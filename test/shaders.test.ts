@@ -13,7 +13,10 @@ const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smoo
 
 // The other forms of a convolution.
 const convStages = ['winograd-tiles', 'nine-tiles', 'conv2d-products', 'winograd-pixels', 'nine-pixels'];
-const forms = [...convStages, 'conv2d-narrow'].map((name) => ({ name, input: 'activations' as const }));
+const forms = [...convStages, 'conv2d-narrow', 'conv2d-doubled'].map((name) => ({
+  name,
+  input: 'activations' as const,
+}));
 
 it('has one file per op and form of a convolution, and no other', () =>
   expect(
@@ -50,7 +53,7 @@ describeGpu('compiler messages', () => {
       const spy = vi.spyOn(device, 'createShaderModule').mockImplementation((descriptor) =>
         create({
           ...descriptor,
-          code: descriptor.code.replace('var red = vec4f(weights[0]', 'var red = vec4x(weights[0]'),
+          code: descriptor.code.replace('var sums = Sums(', 'var sums = Sumz('),
         }),
       );
       // The broken module is a GPU error of its own, provoked here.
@@ -62,7 +65,7 @@ describeGpu('compiler messages', () => {
       const line =
         readFileSync(new URL('linear.wgsl', folder), 'utf8')
           .split('\n')
-          .findIndex((text) => text.includes('var red = vec4f(weights[0]')) + 1;
+          .findIndex((text) => text.includes('var sums = Sums(')) + 1;
       expect((error as LatentPreviewError).code).toBe('shader');
       expect((error as LatentPreviewError).message).toContain(`linear.wgsl:${line}`);
     }));

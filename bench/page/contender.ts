@@ -22,11 +22,13 @@ export interface Contender {
   readonly name: string;
   /** Takes tens of seconds per decode on a software GPU: not part of quick runs. */
   readonly slow?: boolean;
+  /** Another contender is the same library in its newer form: left out where a decode takes tens of seconds. */
+  readonly older?: boolean;
   /**
-   * How it convolves: `winograd` is F(4×4, 3×3), and nine products where the picture was enlarged; default directly, as the
-   * peers' sources do.
+   * How it convolves: `winograd` is F(4×4, 3×3), and nine products where the picture was enlarged; `nine` these alone;
+   * default directly, as the peers' sources do.
    */
-  readonly convolves?: 'winograd';
+  readonly convolves?: 'winograd' | 'nine';
   /** The tasks it takes part in; default all. */
   readonly tasks?: readonly Network['task'][];
   /** Loads its library; not timed. */

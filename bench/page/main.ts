@@ -23,11 +23,17 @@ const contenders: readonly Contender[] = [...ours, loop, ...onnxruntime, ...tens
 const post = (place: string, text: string): Promise<Response> => fetch(place, { method: 'POST', body: text });
 const say = (...parts: unknown[]): void => void post('say', parts.join(' '));
 
+/** Of all of the browser's processes, which the page cannot see. */
+const processor = async (): Promise<number | undefined> => {
+  const text = await (await post('processor', '')).text();
+  return text ? Number(text) : undefined;
+};
+
 async function runTogether(orders: Extract<Orders, { mode: 'together' }>) {
   const networks = [await taesdNetwork(orders.weights), linearNetwork()];
   // Before and after, for others may use the machine meanwhile.
   const before = await measurePeak();
-  const rows = await measure(networks, orders, { all: contenders, reference, say });
+  const rows = await measure(networks, orders, { all: contenders, reference, say, processor });
   const after = await measurePeak();
   return {
     adapter: await adapterInfo(),

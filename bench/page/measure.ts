@@ -19,6 +19,8 @@ export interface Contenders {
   /** Whose TAESD the others are compared with. */
   readonly reference: Contender;
   readonly say: (...parts: unknown[]) => void;
+  /** Processor milliseconds so far, of all that takes part; absent where nobody can tell. */
+  readonly processor?: () => Promise<number | undefined>;
 }
 
 /** Times in milliseconds, memory in bytes. */
@@ -37,6 +39,8 @@ export interface Row {
   repeats: number;
   dispatches?: number;
   memory?: { gpu: number; wasm: number };
+  /** Processor time of the steady decodes, and how many they were. */
+  processor?: { time: number; decodes: number };
   /** Largest difference from the reference in 0..1. */
   planesError?: number;
   /** The same in steps of 1/255. */
@@ -50,6 +54,8 @@ export interface Row {
 const slowFrom = 10_000;
 /** Milliseconds that a decode may take, as the size before lets expect. */
 const longest = 75_000;
+/** The same for a library's older form. */
+const longestOlder = 20_000;
 
 export async function timed(run: () => unknown): Promise<number> {
   const start = performance.now();
@@ -124,7 +130,7 @@ async function begin(row: Row, contender: Contender, sessions: Map<string, Sessi
 }
 
 /** One entry of `steady`: a decode, or the mean of some where one takes less than the clock and the system's noise. */
-async function sample(row: Row, session: Session, latents: Latents): Promise<void> {
+async function sample(row: Row, session: Session, latents: Latents, processor: Contenders['processor']): Promise<void> {
   if (row.steady.length === 0 && row.first! < 200) {
     // The first decodes are the interpreter's.
     const begun = performance.now();
@@ -132,17 +138,23 @@ async function sample(row: Row, session: Session, latents: Latents): Promise<voi
     while (performance.now() - begun < 150) least = Math.min(least, await timed(() => session.decode(latents)));
     row.repeats = Math.min(400, Math.ceil(20 / least));
   }
+  const before = await processor?.();
   const whole = await timed(async () => {
     for (let repeat = 0; repeat < row.repeats; repeat++) await session.decode(latents);
   });
   row.steady.push(whole / row.repeats);
+  const after = await processor?.();
+  if (before === undefined || after === undefined) return;
+  row.processor ??= { time: 0, decodes: 0 };
+  row.processor.time += after - before;
+  row.processor.decodes += row.repeats;
 }
 
 async function runTask(
   network: Network,
   sizes: readonly number[],
   options: BenchOptions,
-  { all, reference, say }: Contenders,
+  { all, reference, say, processor }: Contenders,
 ): Promise<Row[]> {
   const { task } = network;
   const wanted = all.filter(
@@ -164,12 +176,12 @@ async function runTask(
     for (const contender of wanted) {
       const { name } = contender;
       const flops = nominalFlops(network, size);
-      const executed = contender.convolves ? executedFlops(network, size) : flops;
+      const executed = contender.convolves ? executedFlops(network, size, contender.convolves) : flops;
       const row: Row = { task, size, name, flops, executed, steady: [], repeats: 1 };
       const smaller = rows.filter((one) => one.name === name && one.steady.length > 0).at(-1);
       rows.push(row);
       const expectedTime = smaller ? (smaller.steady[0]! * row.flops) / smaller.flops : 0;
-      if (expectedTime > longest) {
+      if (expectedTime > (contender.older ? longestOlder : longest)) {
         row.skipped = `not run: about ${Math.round(expectedTime / 1000)} s per decode, going by ${smaller?.size}×${smaller?.size}`;
         continue;
       }
@@ -193,7 +205,7 @@ async function runTask(
         if ((round > 0 && row.first! > slowFrom) || row.failure) continue;
         charge(row.name);
         try {
-          await sample(row, sessions.get(row.name)!, latents);
+          await sample(row, sessions.get(row.name)!, latents, processor);
           row.memory = memoryPeak();
         } catch (error) {
           row.failure = String(error);

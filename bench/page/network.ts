@@ -119,7 +119,7 @@ export function nominalFlops({ steps, convs }: Network, size: number): number {
  * The same for a contender that does without some of the products (Contender.convolves), its sums and transforms left out.
  * Which convolutions that goes for is the library's choice: 3×3 with 16 channels or more on both sides.
  */
-export function executedFlops({ steps, convs }: Network, size: number): number {
+export function executedFlops({ steps, convs }: Network, size: number, convolves: 'winograd' | 'nine'): number {
   let [flops, side] = [0, size];
   for (const [index, step] of steps.entries()) {
     if (step.kind === 'upsample') side *= 2;
@@ -127,7 +127,8 @@ export function executedFlops({ steps, convs }: Network, size: number): number {
     const { weight, shape } = convs.get(step.name)!;
     const [outputs, inputs, taps] = shape;
     const enlarged = steps[index - 1]?.kind === 'upsample';
-    if (taps !== 3 || Math.min(outputs, inputs) < 16) flops += 2 * weight.length * side ** 2;
+    const fewer = enlarged || convolves === 'winograd';
+    if (!fewer || taps !== 3 || Math.min(outputs, inputs) < 16) flops += 2 * weight.length * side ** 2;
     else if (enlarged) flops += 2 * outputs * inputs * 9 * (side / 2) ** 2;
     else flops += 2 * outputs * inputs * 36 * Math.ceil(side / 4) ** 2;
   }

@@ -50,7 +50,7 @@ export const onnxruntime: readonly Contender[] = [
   contender('onnxruntime-web WASM, 1 thread', 'ort.wasm.bundle.min.mjs', 'wasm', 1),
   contender('onnxruntime-web WASM, 2 threads', 'ort.wasm.bundle.min.mjs', 'wasm', 2),
   contender('onnxruntime-web WebGPU', 'ort.webgpu.bundle.min.mjs', 'webgpu', 1, true),
-  contender('onnxruntime-web WebGPU (JSEP)', 'ort.bundle.min.mjs', 'webgpu', 1, true),
+  { ...contender('onnxruntime-web WebGPU (JSEP)', 'ort.bundle.min.mjs', 'webgpu', 1, true), older: true },
 ];
 
 /** Whose output the others are compared with: another implementation than ours, in 32-bit floats. */

@@ -40,7 +40,7 @@ const isSoftware = (await navigator.gpu?.requestAdapter())?.info.isFallbackAdapt
 
 const gpu: Contender = {
   name: 'latent-preview WebGPU',
-  ...(isSoftware ? { convolves: 'winograd' } : {}),
+  convolves: isSoftware ? 'winograd' : 'nine',
   async prepare(network) {
     const decoder = decoderOf(network);
     const previewer = await createPreviewer({ format: 'sd15', decoder, backend: 'webgpu' });
@@ -81,12 +81,12 @@ const family = (name: string, kernels: 'direct' | 'winograd', rest: Partial<Cont
 });
 
 const families = isSoftware
-  ? [family('latent-preview WebGPU, kernels for GPUs', 'direct', {})]
+  ? [family('latent-preview WebGPU, kernels for GPUs', 'direct', { convolves: 'nine' })]
   : [family('latent-preview WebGPU, kernels for software', 'winograd', { convolves: 'winograd' })];
 
 const stays: Contender = {
   name: 'latent-preview WebGPU, no read-back',
-  ...(isSoftware ? { convolves: 'winograd' } : {}),
+  convolves: isSoftware ? 'winograd' : 'nine',
   async prepare(network) {
     const decoder = decoderOf(network);
     const previewer = await createPreviewer({ format: 'sd15', decoder, backend: 'webgpu' });

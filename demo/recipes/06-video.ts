@@ -1,13 +1,16 @@
 import { createPreviewer, loadLatents } from 'latent-preview';
+import { clipTiming } from 'latent-preview/clips';
 
-/** Plays the latent frames of a clip (N, C, T, H, W) in a loop until `signal` aborts. */
+/** Plays a clip (N, C, T, H, W) at its family's frame rate, in a loop until `signal` aborts. */
 export async function playClip(file: File | string, canvas: HTMLCanvasElement, signal: AbortSignal): Promise<void> {
   const latents = await loadLatents(file, { format: 'wan21', signal });
   const previewer = await createPreviewer({ format: 'wan21' });
-  const frames = latents.tensor.shape[2] ?? 1;
-  for (let frame = 0; !signal.aborted; frame = (frame + 1) % frames) {
-    await previewer.toCanvas(latents, canvas, { frame });
-    await new Promise((resolve) => setTimeout(resolve, 250)); // Wan: 4 video frames a latent frame, 16 a second
-  }
+  const pictures = await previewer.toImageDatas(latents, { item: 0, signal }); // all frames: one upload, one submit
   previewer.destroy();
+  const { frames } = clipTiming('wan21', pictures.length); // 16 a second: the first lasts 1/16 s, the others 4/16 s
+  [canvas.width, canvas.height] = [pictures[0].width, pictures[0].height];
+  for (let frame = 0; !signal.aborted; frame = (frame + 1) % pictures.length) {
+    canvas.getContext('2d')?.putImageData(pictures[frame], 0, 0);
+    await new Promise((resolve) => setTimeout(resolve, frames[frame].duration * 1000));
+  }
 }

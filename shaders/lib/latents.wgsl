@@ -20,12 +20,16 @@ struct LatentView {
 @group(0) @binding(1) var<storage, read> domainMap: array<vec2f>;
 @group(0) @binding(6) var<uniform> latents: LatentView;
 
+// 1: known when the pipeline is made to be float32, not packed, a row's pixels side by side, as most latents are. What
+// follows then costs an addition and a read; all else reads how from the view.
+override plainLatents: u32 = 0u;
+
 // The largest half float: what no sane latent reaches.
 const largest = 65504.0;
 
 // Halves are two to a word. A non-finite element reads as 0, decided by bits: WGSL may assume there are none.
 fn readElement(index: u32) -> f32 {
-  if (latents.dtype == 0u) {
+  if (plainLatents == 1u || latents.dtype == 0u) {
     let bits = latentWords[index];
     return select(bitcast<f32>(bits), 0.0, (bits & 0x7f800000u) == 0x7f800000u);
   }
@@ -43,7 +47,9 @@ fn readLatent(channel: u32, x: u32, y: u32) -> f32 {
   let row = y + u32(view.inputRow);
   var index = latents.base + channel * latents.channelStride;
   var entry = channel;
-  if (latents.patchSize == 1u) {
+  if (plainLatents == 1u) {
+    index += row * latents.rowStride + column;
+  } else if (latents.patchSize == 1u) {
     index += row * latents.rowStride + column * latents.columnStride;
   } else {
     let p = latents.patchSize;
@@ -65,9 +71,10 @@ struct Column {
 
 // The tile's (x, y) to (x, y + 3); rows below its last are the last.
 fn columnAt(x: u32, y: u32) -> Column {
-  let p = latents.patchSize;
   let rows = min(vec4u(y, y + 1u, y + 2u, y + 3u), vec4u(view.height - 1u)) + u32(view.inputRow);
   let column = x + u32(view.inputColumn);
+  if (plainLatents == 1u) { return Column(latents.base + column + rows * latents.rowStride, vec4u(0u)); }
+  let p = latents.patchSize;
   let outerY = rows / p;
   let innerY = rows - outerY * p;
   let outerX = column / p;
@@ -81,6 +88,10 @@ fn columnAt(x: u32, y: u32) -> Column {
 
 // readElement for four: one read each whatever the dtype, for the same reason.
 fn readElements(index: vec4u) -> vec4f {
+  if (plainLatents == 1u) {
+    let bits = vec4u(latentWords[index.x], latentWords[index.y], latentWords[index.z], latentWords[index.w]);
+    return select(bitcast<vec4f>(bits), vec4f(0.0), (bits & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
+  }
   let place = index >> vec4u(min(latents.dtype, 1u));
   let words = vec4u(latentWords[place.x], latentWords[place.y], latentWords[place.z], latentWords[place.w]);
   let halves = select(words & vec4u(0xffffu), words >> vec4u(16u), (index & vec4u(1u)) == vec4u(1u));
@@ -96,12 +107,13 @@ fn readElements(index: vec4u) -> vec4f {
 
 // readLatent for the four pixels.
 fn readColumn(channel: u32, column: Column) -> vec4f {
-  let p = latents.patchSize;
+  var p = 1u;
+  if (plainLatents == 0u) { p = latents.patchSize; }
   let entry = column.entry + channel * p * p;
   let first = domainMap[entry.x];
   var gain = vec4f(first.x);
   var offset = vec4f(first.y);
-  if (p != 1u) {
+  if (plainLatents == 0u && p != 1u) {
     let others = array<vec2f, 3>(domainMap[entry.y], domainMap[entry.z], domainMap[entry.w]);
     gain = vec4f(first.x, others[0].x, others[1].x, others[2].x);
     offset = vec4f(first.y, others[0].y, others[1].y, others[2].y);

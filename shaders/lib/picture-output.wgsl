@@ -41,8 +41,8 @@ fn toSrgb(rgb: vec3f) -> vec3f {
 // Rounded here, half up: what a texture store does with the rest of a step is the implementation's choice.
 fn writeGroup(group: u32, x: u32, y: u32, value: vec4f) {
   if (group > 0u) { return; }
-  var pixel = vec4f(clamp(toSrgb(value.rgb), vec3f(0.0), vec3f(1.0)), 1.0);
+  var pixel = vec4f(toSrgb(value.rgb), 1.0);
   if (hasAlpha == 1u) { pixel.a = clamp(value.a * outputScale + outputOffset, 0.0, 1.0); }
   let place = vec2u(x + view.pictureColumn, y + view.pictureRow);
-  textureStore(picture, place, floor(pixel * 255.0 + 0.5) / 255.0);
+  textureStore(picture, place, floor(pixel * 255.0 + 0.5) * (1.0 / 255.0));
 }

@@ -24,6 +24,8 @@ struct View {
   firstTile: u32,
   tileCount: u32,
   tilePlane: u32,
+  // Of a direct convolution, which may be dispatched in bands: the band's first row in the tile.
+  firstRow: u32,
 }
 
 @group(0) @binding(2) var<uniform> view: View;

@@ -11,6 +11,8 @@ const cogvideoxSpace: LatentSpace = {
   dims: 3,
   spatialDownscale: 8,
   temporalDownscale: 4,
+  // zai-org/CogVideo README (Apache-2.0), here and below.
+  framesPerSecond: 8,
   scalingFactor: 1.15258426,
 };
 
@@ -26,6 +28,7 @@ export const cogvideoFormats: readonly LatentFormat[] = [
     base: 'cogvideox15',
     name: 'CogVideoX 1.5',
     scalingFactor: 0.7,
+    framesPerSecond: 16,
     aliases: ['cogvideox1.5'],
     source: diffusers('src/diffusers/models/autoencoders/autoencoder_kl_cogvideox.py'),
   },

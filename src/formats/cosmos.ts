@@ -11,6 +11,8 @@ export const cosmos1Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 8,
   temporalDownscale: 8,
+  // NVIDIA/Cosmos cosmos1/models/diffusion/inference/inference_utils.py (Apache-2.0), the default of --fps.
+  framesPerSecond: 24,
   scalingFactor: 0.5,
   // (channels, latent frames): a clip of fewer than 16 latent frames uses the first ones.
   latentsMean: [

@@ -52,8 +52,12 @@ export interface LatentFormat {
   readonly dims: 2 | 3;
   /** Picture pixels per latent pixel and side, for latents of `channels` channels (unpacked). */
   readonly spatialDownscale: number;
-  /** Frames of video per latent frame. */
+  /** Frames of video per latent frame, but for the first one of causal VAEs. */
   readonly temporalDownscale?: number;
+  /** Of video: whether the first latent frame stands for one frame of it alone. Default true. */
+  readonly causal?: boolean;
+  /** Of the video that the family makes; absent where none was published. */
+  readonly framesPerSecond?: number;
   /**
    * Domain conversion, per channel: model = (vae − shiftFactor − mean) × scalingFactor / std.
    * `latentsMean` and `latentsStd` have one entry per channel, per *packed* channel where `packing` is given and there

@@ -11,6 +11,8 @@ export const hunyuanVideoSpace: LatentSpace = {
   dims: 3,
   spatialDownscale: 8,
   temporalDownscale: 4,
+  // Tencent/HunyuanVideo sample_video.py: what its clips are written at.
+  framesPerSecond: 24,
   scalingFactor: 0.476986,
 };
 
@@ -21,6 +23,8 @@ export const hunyuanVideo15Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 16,
   temporalDownscale: 4,
+  // Tencent-Hunyuan/HunyuanVideo-1.5 README: what its clips are written at.
+  framesPerSecond: 24,
   scalingFactor: 1.03682,
 };
 

@@ -11,6 +11,8 @@ export const ltxvSpace: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  // diffusers pipeline_ltx.py (Apache-2.0), the default of frame_rate.
+  framesPerSecond: 25,
   notes: [
     "The statistics that normalise latents lie in each VAE's weights (per_channel_statistics), so only model " +
       'latents can be read.',
@@ -25,6 +27,8 @@ export const ltx2Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  // diffusers pipeline_ltx2.py (Apache-2.0), the default of frame_rate.
+  framesPerSecond: 24,
   // per_channel_statistics of the VAE's weights: mean-of-means and std-of-means.
   latentsMean: [
     -0.07763672, -0.06201172,  0.07324219,  0.08935547,  0.00294495,  0.00245667,  0.01342773, -0.05419922,
@@ -71,6 +75,8 @@ export const ltx23Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 32,
   temporalDownscale: 8,
+  // As LTX-2.
+  framesPerSecond: 24,
   // per_channel_statistics of the VAE's weights: mean-of-means and std-of-means.
   latentsMean: [
        0.0222167969,   0.00282287598,   -0.0121459961,   -0.0131835938,

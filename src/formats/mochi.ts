@@ -11,6 +11,8 @@ export const mochiSpace: LatentSpace = {
   dims: 3,
   spatialDownscale: 8,
   temporalDownscale: 6,
+  // diffusers docs/source/en/api/pipelines/mochi.md (Apache-2.0): what its clips are written at.
+  framesPerSecond: 30,
   latentsMean: [
      -0.06730895953510081, -0.038011381506090416,  -0.07477820912866141,  -0.05565264470995561,
      0.012767231469026969,  -0.04703542746246419,  0.043896967884726704,  -0.09346305707025976,

@@ -13,6 +13,9 @@ export const otherVideoFormats: readonly LatentFormat[] = [
     dims: 3,
     spatialDownscale: 8,
     temporalDownscale: 4,
+    // diffusers docs/source/en/api/pipelines/allegro.md (Apache-2.0); 22 latent frames are 88 of video.
+    framesPerSecond: 15,
+    causal: false,
     scalingFactor: 0.13,
     source: diffusers('src/diffusers/models/autoencoders/autoencoder_kl_allegro.py'),
   },
@@ -25,6 +28,8 @@ export const otherVideoFormats: readonly LatentFormat[] = [
     dims: 3,
     spatialDownscale: 8,
     temporalDownscale: 4,
+    // diffusers docs/source/en/api/pipelines/easyanimate.md (Apache-2.0).
+    framesPerSecond: 8,
     scalingFactor: 0.7125,
     source: diffusers('src/diffusers/models/autoencoders/autoencoder_kl_magvit.py'),
   },

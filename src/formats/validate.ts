@@ -29,6 +29,8 @@ export function validateFormat(format: LatentFormat): LatentFormat {
     'temporalDownscale',
     'a positive whole number, or nothing',
   );
+  const { framesPerSecond = 1 } = format;
+  need(Number.isFinite(framesPerSecond) && framesPerSecond > 0, 'framesPerSecond', 'a positive number, or nothing');
   const { scalingFactor = 1, shiftFactor = 0 } = format;
   need(Number.isFinite(scalingFactor) && scalingFactor !== 0, 'scalingFactor', 'a finite number other than 0');
   need(Number.isFinite(shiftFactor), 'shiftFactor', 'a finite number');

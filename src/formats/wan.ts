@@ -11,6 +11,8 @@ export const wan21Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 8,
   temporalDownscale: 4,
+  // diffusers pipeline_wan.py (Apache-2.0): what its clips are written at.
+  framesPerSecond: 16,
   // diffusers autoencoder_kl_wan.py (Apache-2.0).
   latentsMean: [
     -0.7571, -0.7089, -0.9113,  0.1075, -0.1745,  0.9653, -0.1517,  1.5508,
@@ -71,6 +73,8 @@ export const wan22Space: LatentSpace = {
   dims: 3,
   spatialDownscale: 16,
   temporalDownscale: 4,
+  // Wan-Video/Wan2.2 wan/configs/wan_ti2v_5B.py (Apache-2.0), sample_fps.
+  framesPerSecond: 24,
   // Wan-Video/Wan2.2 wan/modules/vae2_2.py (Apache-2.0).
   latentsMean: [
     -0.2289, -0.0052, -0.1323, -0.2339, -0.2799,  0.0174,  0.1838,  0.1557, -0.1382,  0.0542,  0.2813,  0.0891,

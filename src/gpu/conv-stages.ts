@@ -18,12 +18,12 @@ const fewestChannels = 16;
 type Transform = readonly (readonly [number, number, number])[];
 
 /** For 3×3 at the picture's own size, with enough channels: Winograd's F(4×4, 3×3). */
-export function winogradStages(params: Conv2dParams, adds: boolean): StagedLayer | undefined {
+export function winogradStages(params: Conv2dParams, adds: boolean): Omit<StagedLayer, 'work'> | undefined {
   return params.upscale === 1 ? threeStages('winograd', winogradTransform(), 4, params, adds) : undefined;
 }
 
 /** For 3×3 on the picture at twice its size: nine products. */
-export function nineStages(params: Conv2dParams, adds: boolean): StagedLayer | undefined {
+export function nineStages(params: Conv2dParams, adds: boolean): Omit<StagedLayer, 'work'> | undefined {
   return params.upscale === 2 ? threeStages('nine', nineTransform, 2, params, adds) : undefined;
 }
 
@@ -33,7 +33,7 @@ function threeStages(
   side: number,
   params: Conv2dParams,
   adds: boolean,
-): StagedLayer | undefined {
+): Omit<StagedLayer, 'work'> | undefined {
   const { inputs, outputs, size, padding } = params;
   if (size !== 3 || padding !== 1 || Math.min(inputs, outputs) < fewestChannels) return undefined;
   const inputChannelGroups = Math.ceil(inputs / 4);
@@ -78,10 +78,27 @@ function threeStages(
 }
 
 /** For at most four channels, as a decoder ends: conv2d's own kernel computes eight. */
-export function narrowKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel {
-  if (outputs > 4) return conv;
-  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 8, 8);
-  return { ...conv, shader: 'conv2d-narrow', constants: { ...conv.constants, ...grid }, workgroups };
+export function narrowKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel | undefined {
+  if (outputs > 4) return undefined;
+  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 16, 4);
+  const constants = { ...conv.constants, ...grid };
+  return { ...conv, shader: 'conv2d-narrow', constants, workgroups, groupRows: 4 * grid.groupHeight };
+}
+
+/** For 3×3 on the picture at twice its size: nine products in one dispatch. */
+export function doubledKernel(conv: Kernel, params: Conv2dParams, [, height, width]: Shape): Kernel | undefined {
+  const { size, padding, upscale } = params;
+  if (size !== 3 || padding !== 1 || upscale !== 2) return undefined;
+  const { inputChannelGroups, outputChannelGroups, activation2d, adds } = conv.constants;
+  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 2), 8, 8);
+  return {
+    ...conv,
+    shader: 'conv2d-doubled',
+    constants: { ...grid, inputChannelGroups, outputChannelGroups, activation2d, adds },
+    workgroups: [workgroups[0], workgroups[1], outputChannelGroups],
+    groupRows: 2 * grid.groupHeight,
+    weights: () => packDoubled(params),
+  };
 }
 
 const slopes = { none: 1, relu: 0, leaky: 0.1 } as const;
@@ -95,27 +112,50 @@ function finishing({ activation, bias }: Conv2dParams, adds: boolean, outputChan
 }
 
 /** As shaders/conv2d-products.wgsl reads them: the kernels transformed along columns and rows, in 4×4 matrices. */
-function packProducts({ inputs, outputs, weight }: Conv2dParams, transform: Transform): Float32Array {
+function packProducts(params: Conv2dParams, transform: Transform): Float32Array {
+  const inputChannelGroups = Math.ceil(params.inputs / 4);
+  const outputBlocks = Math.ceil(params.outputs / block);
+  const packed = new Float32Array(transform.length ** 2 * outputBlocks * block * inputChannelGroups * 4);
+  forEachProduct(params, transform, (o, i, number, value) => {
+    const matrices = (number * outputBlocks + Math.floor(o / block)) * inputChannelGroups + (i >> 2);
+    packed[matrices * 4 * block + ((o >> 2) & 3) * 16 + (i & 3) * 4 + (o & 3)] = value;
+  });
+  return packed;
+}
+
+/** As shaders/conv2d-doubled.wgsl reads them. */
+function packDoubled(params: Conv2dParams): Float32Array {
+  const { inputs, outputs, bias } = params;
+  const [inputChannelGroups, outputChannelGroups] = [Math.ceil(inputs / 4), Math.ceil(outputs / 4)];
+  const packed = new Float32Array(outputChannelGroups * 4 * (1 + inputChannelGroups * 36));
+  if (bias) packed.set(bias);
+  forEachProduct(params, nineTransform, (o, i, number, value) => {
+    const matrix = ((o >> 2) * inputChannelGroups + (i >> 2)) * 9 + number;
+    packed[outputChannelGroups * 4 + matrix * 16 + (i & 3) * 4 + (o & 3)] = value;
+  });
+  return packed;
+}
+
+/** The kernels transformed along columns and rows, number by number. */
+function forEachProduct(
+  { inputs, outputs, weight }: Conv2dParams,
+  transform: Transform,
+  take: (output: number, input: number, number: number, value: number) => void,
+): void {
   const count = transform.length;
-  const inputChannelGroups = Math.ceil(inputs / 4);
-  const outputBlocks = Math.ceil(outputs / block);
-  const packed = new Float32Array(count * count * outputBlocks * block * inputChannelGroups * 4);
   const columns = new Float64Array(3);
   for (let o = 0; o < outputs; o++)
     for (let i = 0; i < inputs; i++) {
       const at = (o * inputs + i) * 9;
-      const inBlock = ((o >> 2) & 3) * 16 + (i & 3) * 4 + (o & 3);
       for (let row = 0; row < count; row++) {
         const [a, b, c] = transform[row];
         for (let k = 0; k < 3; k++) columns[k] = a * weight[at + k] + b * weight[at + 3 + k] + c * weight[at + 6 + k];
         for (let column = 0; column < count; column++) {
           const [p, q, r] = transform[column];
-          const matrices = ((row * count + column) * outputBlocks + Math.floor(o / block)) * inputChannelGroups;
-          packed[(matrices + (i >> 2)) * 4 * block + inBlock] = p * columns[0] + q * columns[1] + r * columns[2];
+          take(o, i, row * count + column, p * columns[0] + q * columns[1] + r * columns[2]);
         }
       }
     }
-  return packed;
 }
 
 const nineTransform: Transform = [

@@ -3,27 +3,24 @@
 
 import { createPicture } from './picture';
 import type { Dispatch, Schedule } from './schedule';
-import { passesOf, type Scratch, type StagedLayer, type Pass as StagePass, scratchBytes } from './stages';
+import { type Scratch, type StagedLayer, type Pass as StagePass, scratchBytes } from './stages';
 
 /** A stage of a layer, ready to run. */
 export interface Step {
   readonly pipeline: GPUComputePipeline;
+  /** In its place where latents are plain (source.ts); absent where that is not worth it. */
+  readonly plainPipeline?: GPUComputePipeline;
   readonly weights: GPUBuffer | undefined;
   readonly takesAdded: boolean;
   readonly from: Scratch | undefined;
   readonly to: Scratch | undefined;
 }
 
-/** A dispatch of the schedule and what runs it. */
-export interface StagedDispatch {
-  readonly dispatch: Dispatch;
-  readonly staged: StagedLayer;
-}
-
-/** A schedule with its dispatches as they run, slice by slice. */
+/** A schedule with its dispatches as they run, pass by pass. */
 export interface StagedSchedule {
   readonly schedule: Schedule;
-  readonly slices: readonly (readonly StagedDispatch[])[];
+  readonly layers: readonly StagedLayer[];
+  readonly passes: readonly { readonly dispatch: Dispatch; readonly pass: StagePass }[];
 }
 
 /** Where latents lie and how they are read. */
@@ -34,6 +31,8 @@ export interface BoundLatents {
   /** shaders/lib/latents.wgsl: LatentView. */
   readonly view: GPUBuffer;
   readonly domainMap: GPUBuffer;
+  /** As {@link isPlain} says. */
+  readonly plain: boolean;
 }
 
 interface Pass {
@@ -56,11 +55,11 @@ export class Frame {
   readonly #buffers: readonly GPUBuffer[];
   readonly #scratch = new Map<Scratch, GPUBuffer>();
   readonly #views: GPUBuffer;
-  readonly #slices: readonly (readonly Pass[])[];
+  readonly #passes: readonly Pass[];
   readonly #pictureView: GPUTextureView;
   #latents: { readonly bound: BoundLatents; readonly groups: ReadonlyMap<Pass, GPUBindGroup> } | undefined;
 
-  constructor(device: GPUDevice, steps: readonly (readonly Step[])[], { schedule, slices }: StagedSchedule) {
+  constructor(device: GPUDevice, steps: readonly (readonly Step[])[], { schedule, layers, passes }: StagedSchedule) {
     this.#device = device;
     this.#steps = steps;
     try {
@@ -70,18 +69,12 @@ export class Frame {
         this.#keep(device.createBuffer({ label: `activations ${index}`, size, usage: GPUBufferUsage.STORAGE })),
       );
       for (const scratch of scratches) {
-        const size = scratchBytes(layersOf(slices), scratch);
+        const size = scratchBytes(layers, scratch);
         const usage = GPUBufferUsage.STORAGE;
         if (size > 0) this.#scratch.set(scratch, this.#keep(device.createBuffer({ label: scratch, size, usage })));
       }
-      const planned = slices.map((slice) =>
-        slice.flatMap(({ dispatch, staged }) => passesOf(staged, dispatch.view).map((pass) => ({ dispatch, pass }))),
-      );
-      this.#views = this.#createViews(planned.flat().map(({ pass }) => pass.view));
-      let index = 0;
-      this.#slices = planned.map((slice) =>
-        slice.map(({ dispatch, pass }) => this.#createPass(dispatch, pass, index++)),
-      );
+      this.#views = this.#createViews(passes.map(({ pass }) => pass.view));
+      this.#passes = passes.map(({ dispatch, pass }, index) => this.#createPass(dispatch, pass, index));
     } catch (error) {
       // Nobody else could free what a failed allocation leaves.
       this.destroy();
@@ -89,13 +82,12 @@ export class Frame {
     }
   }
 
-  /** Records one slice, or all of them. */
-  record(encoder: GPUCommandEncoder, latents: BoundLatents, slice?: number): void {
+  /** Records the passes from one to before another; default all. */
+  record(encoder: GPUCommandEncoder, latents: BoundLatents, from = 0, to = this.#passes.length): void {
     const groups = this.#bindLatents(latents);
     const pass = encoder.beginComputePass({ label: 'latent-preview decode' });
-    const passes = slice === undefined ? this.#slices.flat() : this.#slices[slice];
-    for (const current of passes) {
-      pass.setPipeline(current.step.pipeline);
+    for (const current of this.#passes.slice(from, to)) {
+      pass.setPipeline(pipelineFor(current.step, latents));
       pass.setBindGroup(0, current.group ?? groups.get(current));
       pass.dispatchWorkgroups(...current.workgroups);
     }
@@ -129,12 +121,12 @@ export class Frame {
     const pass = { dispatch, step, workgroups, view };
     if (dispatch.input === 'latents') return { ...pass, group: undefined };
     const buffer = (step.from && this.#scratch.get(step.from)) ?? this.#buffers[dispatch.input];
-    return { ...pass, group: this.#bind(pass, [{ binding: 0, resource: { buffer } }]) };
+    return { ...pass, group: this.#bind(pass, step.pipeline, [{ binding: 0, resource: { buffer } }]) };
   }
 
   #bindLatents(bound: BoundLatents): ReadonlyMap<Pass, GPUBindGroup> {
     const known = this.#latents;
-    const keys = ['buffer', 'offset', 'size', 'view', 'domainMap'] as const;
+    const keys = ['buffer', 'offset', 'size', 'view', 'domainMap', 'plain'] as const;
     if (known && keys.every((key) => known.bound[key] === bound[key])) return known.groups;
     const { buffer, offset, size, view, domainMap } = bound;
     const entries: GPUBindGroupEntry[] = [
@@ -142,15 +134,21 @@ export class Frame {
       { binding: 1, resource: { buffer: domainMap } },
       { binding: 6, resource: { buffer: view } },
     ];
-    const readers = this.#slices.flat().filter(({ group }) => !group);
-    const groups = new Map(readers.map((pass) => [pass, this.#bind(pass, entries)] as const));
+    const readers = this.#passes.filter(({ group }) => !group);
+    const groups = new Map(
+      readers.map((pass) => [pass, this.#bind(pass, pipelineFor(pass.step, bound), entries)] as const),
+    );
     this.#latents = { bound, groups };
     return groups;
   }
 
-  #bind({ dispatch, step, view }: Omit<Pass, 'group'>, input: readonly GPUBindGroupEntry[]): GPUBindGroup {
+  #bind(
+    { dispatch, step, view }: Omit<Pass, 'group'>,
+    pipeline: GPUComputePipeline,
+    input: readonly GPUBindGroupEntry[],
+  ): GPUBindGroup {
     const { layer, added, output } = dispatch;
-    const { pipeline, weights, takesAdded, to } = step;
+    const { weights, takesAdded, to } = step;
     // Something must be bound where nothing is added: not the output, which is written.
     const addedBuffer = added === undefined ? weights : this.#buffers[added];
     const goal = to ? this.#scratch.get(to) : output === 'picture' ? undefined : this.#buffers[output];
@@ -168,12 +166,14 @@ export class Frame {
   }
 }
 
+/** Those that read no latents have no other. */
+const pipelineFor = ({ pipeline, plainPipeline }: Step, { plain }: BoundLatents): GPUComputePipeline =>
+  (plain && plainPipeline) || pipeline;
+
 const scratches = ['tiles', 'sums'] as const;
 
-const layersOf = (slices: StagedSchedule['slices']): StagedLayer[] => slices.flat().map(({ staged }) => staged);
-
 /** Of a frame's picture, activations and scratch. */
-export function frameBytes({ schedule: { buffers, width, height }, slices }: StagedSchedule): number {
-  const sizes = [...buffers, ...scratches.map((scratch) => scratchBytes(layersOf(slices), scratch))];
+export function frameBytes({ schedule: { buffers, width, height }, layers }: StagedSchedule): number {
+  const sizes = [...buffers, ...scratches.map((scratch) => scratchBytes(layers, scratch))];
   return sizes.reduce((sum, bytes) => sum + bytes, width * height * 4);
 }

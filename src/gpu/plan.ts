@@ -8,11 +8,12 @@ import { Frame, frameBytes, type StagedSchedule, type Step } from './frame';
 import { fuseLayers } from './fuse';
 import { compileKernel, type KernelSpec } from './kernel';
 import { ContentCache, RecentMap } from './memory';
+import { Pace } from './pace';
 import { checkPicture } from './picture';
 import { bytesOfReal, fitsHalves, type Precision, toReals } from './precision';
 import { type Schedule, type ScheduleLimits, schedule } from './schedule';
-import { bindingRange, type LatentSource, latentWords } from './source';
-import { familyOf, type KernelFamily, stagesOf } from './stages';
+import { bindingRange, isPlain, type LatentSource, latentWords } from './source';
+import { familyOf, type KernelFamily, passesOf, stagesOf } from './stages';
 
 export interface PlanOutput {
   readonly activation: 'clamp' | 'sigmoid' | 'oklab';
@@ -27,8 +28,18 @@ const keptSizes = 8;
 const keptBytes = 256 * 2 ** 20;
 // Of each buffer of activations: three of them, a picture of 2048², its read-back, latents and weights stay within 256 MiB.
 const largestBuffer = (200 * 2 ** 20) / 3;
-// Multiplications in one submit: a tenth of a second at a fifth of a TFLOP/s, which integrated GPUs reach.
-const sliceWork = 10e9;
+// Multiplications in one submit while nothing is known of the device: a tenth of a second at a tenth of a TFLOP/s, which
+// integrated GPUs reach, and what a software adapter does in less; and what that one may do in one dispatch.
+const firstWork = 5e9;
+const firstWorkInSoftware = 6e7;
+const dispatchWorkInSoftware = 4e7;
+
+export interface PlanLimits extends ScheduleLimits {
+  /** Of submits. */
+  readonly pace: Pace;
+  /** Multiplications in one dispatch, where it can be cut; less once the pace has shown that it takes too long. */
+  readonly dispatchWork: number;
+}
 
 /**
  * @param wanted half floats give way to float32 where a layer has no kernel for them or a weight does not fit them
@@ -41,18 +52,19 @@ export async function compilePlan(
   decoderLayers: readonly Layer[],
   output: PlanOutput,
   wanted: Precision,
-  limits: Partial<ScheduleLimits> = {},
+  limits: Partial<PlanLimits> = {},
   family = familyOf(device, wanted),
 ): Promise<Plan> {
   const layers = fuseLayers(decoderLayers);
   // Constants do not depend on the picture's size, so any size serves to make the pipelines.
   const shapes: (readonly number[])[] = [];
-  const stages = layers.map((layer, index) => {
+  const staged = layers.map((layer, index) => {
     const input = shapes[inputOf(layers, index)] ?? [channels, 32, 32];
     shapes[index] = layer.outputShape(input);
-    const staged = stagesOf(layer, input, device.limits, family);
-    return staged.stages.map((stage) => ({ stage, values: stage.weights?.() }));
+    return stagesOf(layer, input, device.limits, family);
   });
+  const blocks = staged.map(({ tiling }) => tiling?.side ?? 1);
+  const stages = staged.map(({ stages }) => stages.map((stage) => ({ stage, values: stage.weights?.() })));
   const halves = stages.flat().every(({ stage, values }) => stage.takesHalves && (!values || fitsHalves(values)));
   const precision = halves ? wanted : 'float32';
   const compileStage = async ({ stage, values }: (typeof stages)[number][number], index: number): Promise<Step> => {
@@ -77,8 +89,13 @@ export async function compilePlan(
         },
       },
     };
-    const pipeline = await compileKernel(device, spec);
-    if (!values) return { pipeline, weights: undefined, takesAdded, from, to };
+    const plainSpec = { ...spec, kernel: { ...spec.kernel, constants: { ...spec.kernel.constants, plainLatents: 1 } } };
+    const [pipeline, plainPipeline] = await Promise.all([
+      compileKernel(device, spec),
+      stage.plainForm ? compileKernel(device, plainSpec) : undefined,
+    ]);
+    const pipelines = { pipeline, ...(plainPipeline && { plainPipeline }) };
+    if (!values) return { ...pipelines, weights: undefined, takesAdded, from, to };
     const packed = toReals(values, precision) as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     const weights = device.createBuffer({
       label: `${layers[index].name} ${index} weights`,
@@ -86,14 +103,17 @@ export async function compilePlan(
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
     });
     device.queue.writeBuffer(weights, 0, packed);
-    return { pipeline, weights, takesAdded, from, to };
+    return { ...pipelines, weights, takesAdded, from, to };
   };
   const steps = stages.map((ofLayer, index) => Promise.all(ofLayer.map((stage) => compileStage(stage, index))));
   const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
   const elementBytes = bytesOfReal[precision];
-  return new Plan(device, layers, await Promise.all(steps), precision, family, {
+  const software = device.adapterInfo?.isFallbackAdapter;
+  return new Plan(device, { layers, blocks }, await Promise.all(steps), precision, family, {
     bufferBytes,
-    sliceWork,
+    pace: new Pace(software ? firstWorkInSoftware : firstWork),
+    // A GPU wants all it can get: bands leave parts of a large one idle.
+    dispatchWork: software ? dispatchWorkInSoftware : Number.POSITIVE_INFINITY,
     elementBytes,
     ...limits,
   });
@@ -102,13 +122,17 @@ export async function compilePlan(
 export class Plan {
   /** Of activations and weights. */
   readonly precision: Precision;
+  /** Of this decoder's submits. */
+  readonly pace: Pace;
   readonly #device: GPUDevice;
   readonly #layers: readonly Layer[];
+  readonly #blocks: readonly number[];
   readonly #steps: readonly (readonly Step[])[];
   readonly #family: KernelFamily;
-  readonly #limits: ScheduleLimits;
+  readonly #limits: PlanLimits;
   /** Less than the limit once memory did not suffice. */
   #bufferBytes: number;
+  #dispatchWork: number;
   readonly #frames = new RecentMap<Frame>(keptSizes, (frame) => frame.destroy(), keptBytes);
   readonly #planned = new RecentMap<Planned>(keptSizes, () => {});
   readonly #latentViews: ContentCache;
@@ -116,32 +140,35 @@ export class Plan {
 
   constructor(
     device: GPUDevice,
-    layers: readonly Layer[],
+    { layers, blocks }: { readonly layers: readonly Layer[]; readonly blocks: readonly number[] },
     steps: readonly (readonly Step[])[],
     precision: Precision,
     family: KernelFamily,
-    limits: ScheduleLimits,
+    limits: PlanLimits,
   ) {
     this.precision = precision;
     this.#device = device;
     this.#layers = layers;
+    this.#blocks = blocks;
     this.#steps = steps;
     this.#family = family;
     this.#limits = limits;
     this.#bufferBytes = limits.bufferBytes;
+    this.#dispatchWork = limits.dispatchWork;
+    this.pace = limits.pace;
     this.#latentViews = new ContentCache(device, 'latent view', GPUBufferUsage.UNIFORM);
     this.#maps = new ContentCache(device, 'domain map', GPUBufferUsage.STORAGE);
   }
 
-  /** Into how many submits a frame of this size is best cut. @throws LatentPreviewError `gpu-limit` */
-  slices(view: LatentView): number {
-    return this.#schedule(shapeOf(view)).slices.length;
+  /** The work of each pass of a frame of this size; submits may end after any. @throws LatentPreviewError `gpu-limit` */
+  works(view: LatentView): readonly number[] {
+    return this.#plannedOf(shapeOf(view)).works;
   }
 
-  /** How many frames of this size one submit may hold. */
-  together(view: LatentView): number {
-    const { slices, work } = this.#schedule(shapeOf(view));
-    return slices.length > 1 ? 1 : Math.max(1, Math.floor(this.#limits.sliceWork / work));
+  /** From now on cuts dispatches, where the pace has shown that one takes too long: between decodes. */
+  adapt(view: LatentView): void {
+    const { amount } = this.pace;
+    if (2 * amount < Math.min(this.#dispatchWork, Math.max(...this.works(view)))) this.#dispatchWork = amount;
   }
 
   /** Makes what a frame of this size takes, where it is not there yet, its picture too: for error scopes of its own. */
@@ -175,16 +202,16 @@ export class Plan {
   }
 
   /**
-   * Records one slice of a frame, or all of it. The picture returned is this plan's, is done once the last slice is, and
-   * is written again by the next frame of its size.
+   * Records the passes of a frame, or those from one to before another. The picture returned is this plan's, is done once
+   * the last pass is, and is written again by the next frame of its size.
    * @throws LatentPreviewError `gpu-limit` where the picture or the latents exceed the device's limits
    */
-  record(encoder: GPUCommandEncoder, source: LatentSource, slice?: number): GPUTexture {
+  record(encoder: GPUCommandEncoder, source: LatentSource, from?: number, to?: number): GPUTexture {
     const frame = this.#frame(shapeOf(source.view));
     const { offset, size, base } = bindingRange(this.#device, source);
     const view = this.#latentViews.get(latentWords(source, base));
     const domainMap = this.#maps.get(source.domainMap);
-    frame.record(encoder, { buffer: source.buffer, offset, size, view, domainMap }, slice);
+    frame.record(encoder, { buffer: source.buffer, offset, size, view, domainMap, plain: isPlain(source) }, from, to);
     return frame.picture;
   }
 
@@ -201,31 +228,39 @@ export class Plan {
       checkPicture(this.#device, plan.schedule.width, plan.schedule.height);
       return new Frame(this.#device, this.#steps, plan);
     };
-    return this.#frames.get(shape.join('×'), create, bytes);
+    return this.#frames.get(this.#keyOf(shape), create, bytes);
   }
 
   #schedule(shape: Shape): Schedule {
     return this.#plannedOf(shape).plan.schedule;
   }
 
+  #keyOf(shape: Shape): string {
+    return `${shape.join('×')} in ${this.#dispatchWork}`;
+  }
+
   /** Worked out once for a size: every frame asks. */
   #plannedOf(shape: Shape): Planned {
-    return this.#planned.get(shape.join('×'), () => {
-      const planned = schedule(this.#layers, shape, { ...this.#limits, bufferBytes: this.#bufferBytes });
-      const slices = planned.slices.map((slice) =>
-        slice.map((dispatch) => ({
-          dispatch,
-          staged: stagesOf(this.#layers[dispatch.layer], dispatch.shape, this.#device.limits, this.#family),
-        })),
+    return this.#planned.get(this.#keyOf(shape), () => {
+      const limits = { ...this.#limits, bufferBytes: this.#bufferBytes };
+      const planned = schedule(this.#layers, shape, limits, this.#blocks);
+      const staged = planned.dispatches.map((dispatch) => ({
+        dispatch,
+        layer: stagesOf(this.#layers[dispatch.layer], dispatch.shape, this.#device.limits, this.#family),
+      }));
+      const passes = staged.flatMap(({ dispatch, layer }) =>
+        passesOf(layer, dispatch.view, this.#dispatchWork).map((pass) => ({ dispatch, pass })),
       );
-      const plan = { schedule: planned, slices };
-      return { plan, bytes: frameBytes(plan) };
+      const plan = { schedule: planned, layers: staged.map(({ layer }) => layer), passes };
+      return { plan, works: passes.map(({ pass }) => pass.work), bytes: frameBytes(plan) };
     });
   }
 }
 
 interface Planned {
   readonly plan: StagedSchedule;
+  /** Of its passes. */
+  readonly works: readonly number[];
   /** Of its frame. */
   readonly bytes: number;
 }

@@ -1,5 +1,5 @@
 // What a plan dispatches for one picture size: buffers by when they are last read, tiles where a picture's activations
-// would not fit, slices of bounded work. Plain numbers, nothing on a GPU.
+// would not fit. Plain numbers, nothing on a GPU.
 
 import { LatentPreviewError } from '../errors';
 import { addedOf, inputOf, type Layer } from '../ops/op';
@@ -37,8 +37,7 @@ export interface Schedule {
   readonly buffers: readonly number[];
   readonly width: number;
   readonly height: number;
-  /** Submitted one by one: each about as long as a page may be kept waiting. */
-  readonly slices: readonly (readonly Dispatch[])[];
+  readonly dispatches: readonly Dispatch[];
   /** Multiplications of them all. */
   readonly work: number;
 }
@@ -46,8 +45,6 @@ export interface Schedule {
 export interface ScheduleLimits {
   /** Of one buffer of activations; all together take at most three times that. */
   readonly bufferBytes: number;
-  /** Multiplications and additions in one slice. */
-  readonly sliceWork: number;
   /** Of one activation; default 4. */
   readonly elementBytes?: number;
 }
@@ -59,34 +56,44 @@ export interface Strip {
   readonly tilePlane: number;
 }
 
-const noStrip: Strip = { firstTile: 0, tileCount: 0, tilePlane: 0 };
+/** What one pass of a layer in one stage begins with, as view.wgsl has it. */
+export interface Band {
+  readonly firstRow: number;
+}
 
 /** The words of View. */
-export const viewWords = (view: DispatchView, strip: Strip = noStrip): Int32Array<ArrayBuffer> =>
-  Int32Array.of(
+export const viewWords = (view: DispatchView, part: Strip | Band = { firstRow: 0 }): Int32Array<ArrayBuffer> => {
+  const { firstRow, firstTile, tileCount, tilePlane } = { ...noPart, ...part };
+  return Int32Array.of(
     ...[view.width, view.height, view.inputWidth, view.inputHeight, view.inputColumn, view.inputRow],
     ...[view.addedWidth, view.addedPlane, view.addedOffset, view.pictureColumn, view.pictureRow],
-    ...[strip.firstTile, strip.tileCount, strip.tilePlane],
+    ...[firstTile, tileCount, tilePlane, firstRow],
   );
+};
+
+const noPart = { firstRow: 0, firstTile: 0, tileCount: 0, tilePlane: 0 };
 
 /**
  * @param shape of the latents, (C, H, W)
+ * @param blocks of the kernels that run the layers: Axis in tiles.ts
  * @throws LatentPreviewError `gpu-limit` where not even the smallest tiles fit
  */
-export function schedule(layers: readonly Layer[], shape: Shape, limits: ScheduleLimits): Schedule {
+export function schedule(
+  layers: readonly Layer[],
+  shape: Shape,
+  limits: ScheduleLimits,
+  blocks: readonly number[] = [],
+): Schedule {
   const shapes: Shape[] = [];
   for (const [index, layer] of layers.entries())
     shapes[index] = layer.outputShape(shapes[inputOf(layers, index)] ?? shape);
-  const [best] = cutsOf(layers)
-    .flatMap(
-      (cut) =>
-        fittingTiles({ layers, shape, shapes, cut, elementBytes: limits.elementBytes ?? 4 }, limits.bufferBytes) ?? [],
-    )
+  const net = { layers, shape, shapes, blocks, elementBytes: limits.elementBytes ?? 4 };
+  const [best] = cutsOf(layers, blocks)
+    .flatMap((cut) => fittingTiles({ ...net, cut }, limits.bufferBytes) ?? [])
     .sort((a, b) => a.work - b.work);
   if (!best) throw tooLarge(shape, limits);
   const [, height, width] = shapes[layers.length - 1];
-  const slices = slicesOf(layers, dispatchesOf(best), limits.sliceWork);
-  return { buffers: best.buffers.bytes, width, height, slices, work: best.work };
+  return { buffers: best.buffers.bytes, width, height, dispatches: dispatchesOf(best), work: best.work };
 }
 
 /** A net and where its tiles start: after layer `cut`, which everything up to runs as a whole; −1 is the latents. */
@@ -96,6 +103,7 @@ interface Net {
   /** Of the layers' outputs, (C, H, W). */
   readonly shapes: readonly Shape[];
   readonly cut: number;
+  readonly blocks: readonly number[];
   readonly elementBytes: number;
 }
 
@@ -108,10 +116,10 @@ interface Tiling extends Net {
 
 /**
  * Where tiles may start. Without whole-picture layers that is the latents, which are always there; what a tile looks at
- * beyond its edges is computed again. After whole-picture layers, at any later layer past which nothing looks back: its
- * activations then stay, in a fourth buffer, for the three that a tile takes are all in use.
+ * beyond its edges is computed again. After whole-picture layers, and where blocks make that much, at any later layer past
+ * which nothing looks back: its activations then stay, in a fourth buffer, for the three that a tile takes are all in use.
  */
-function cutsOf(layers: readonly Layer[]): number[] {
+function cutsOf(layers: readonly Layer[], blocks: readonly number[]): number[] {
   const whole = Math.max(-1, ...layers.map(({ reach }, index) => (Number.isFinite(reach) ? -1 : index)));
   const cuts = layers.flatMap((_, cut) => {
     const later = layers.flatMap((_, index) =>
@@ -119,7 +127,7 @@ function cutsOf(layers: readonly Layer[]): number[] {
     );
     return cut >= whole && cut < layers.length - 1 && later.every((read) => read >= cut) ? [cut] : [];
   });
-  return whole < 0 ? [-1] : [-1, ...cuts];
+  return whole < 0 && blocks.every((side) => side === 1) ? [-1] : [-1, ...cuts];
 }
 
 /** The fewest tiles that fit, about square: those recompute least. From the latents, tiles of whole-picture layers are one. */
@@ -144,8 +152,8 @@ function fittingTiles(net: Net, bufferBytes: number): Tiling | undefined {
   }
 }
 
-const axisOf = ({ layers, shape, shapes, cut }: Net, k: 1 | 2): Axis => ({
-  ...{ layers, cut, latents: shape[k] },
+const axisOf = ({ layers, shape, shapes, cut, blocks }: Net, k: 1 | 2): Axis => ({
+  ...{ layers, cut, blocks, latents: shape[k] },
   sizes: shapes.map((size) => size[k]),
 });
 
@@ -240,21 +248,6 @@ function dispatchOf(tiling: Tiling, index: number, row: AxisTile, column: AxisTi
       pictureRow: down.first,
     },
   };
-}
-
-function slicesOf(layers: readonly Layer[], dispatches: readonly Dispatch[], sliceWork: number): Dispatch[][] {
-  const slices: Dispatch[][] = [[]];
-  let work = 0;
-  for (const dispatch of dispatches) {
-    const amount = layers[dispatch.layer].work * dispatch.view.width * dispatch.view.height;
-    if (work > 0 && work + amount > sliceWork) {
-      slices.push([]);
-      work = 0;
-    }
-    slices[slices.length - 1].push(dispatch);
-    work += amount;
-  }
-  return slices;
 }
 
 const tooLarge = ([channels, height, width]: Shape, { bufferBytes }: ScheduleLimits): LatentPreviewError =>

@@ -1,6 +1,7 @@
 // The .wgsl files by name, how they are joined, and how a compiler's line number is brought back to its file.
 
 import conv2d from '../../shaders/conv2d.wgsl?raw';
+import conv2dDoubled from '../../shaders/conv2d-doubled.wgsl?raw';
 import conv2dNarrow from '../../shaders/conv2d-narrow.wgsl?raw';
 import conv2dProducts from '../../shaders/conv2d-products.wgsl?raw';
 import groupNorm from '../../shaders/group-norm.wgsl?raw';
@@ -31,6 +32,7 @@ import type { Precision } from './precision';
 
 const kernels: Readonly<Record<string, string>> = {
   conv2d,
+  'conv2d-doubled': conv2dDoubled,
   'conv2d-narrow': conv2dNarrow,
   'conv2d-products': conv2dProducts,
   'group-norm': groupNorm,
@@ -55,6 +57,7 @@ const stagesFinish: Part = ['lib/conv2d-finish.wgsl', conv2dFinish];
 /** What the kernels of convolutions end with. */
 const finishes: Readonly<Record<string, Part>> = {
   conv2d: directFinish,
+  'conv2d-doubled': directFinish,
   'conv2d-narrow': directFinish,
   'nine-pixels': stagesFinish,
   'winograd-pixels': stagesFinish,

@@ -31,6 +31,10 @@ export function latentWords(
   );
 }
 
+/** Whether kernels may be told so when they are made (shaders/lib/latents.wgsl). */
+export const isPlain = ({ view: { patch, strides }, dtype }: Pick<LatentSource, 'view' | 'dtype'>): boolean =>
+  dtype === 'float32' && patch === 1 && strides.column === 1;
+
 /**
  * The part of the buffer that holds the frame, starting where a binding may, and the frame's first element in it.
  * @throws LatentPreviewError `shape`, `gpu-limit`

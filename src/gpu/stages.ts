@@ -4,7 +4,7 @@
 import { conv2d } from '../ops/conv2d';
 import { type Kernel, type KernelLimits, type Layer, paramsOf } from '../ops/op';
 import type { Shape } from '../tensor';
-import { narrowKernel, nineStages, winogradStages } from './conv-stages';
+import { doubledKernel, narrowKernel, nineStages, winogradStages } from './conv-stages';
 import type { Precision } from './precision';
 import { type DispatchView, viewWords } from './schedule';
 
@@ -26,6 +26,8 @@ export interface Stage extends Omit<Kernel, 'workgroups'> {
 
 export interface StagedLayer {
   readonly stages: readonly Stage[];
+  /** Multiplications per output pixel, as far as they tell time. */
+  readonly work: number;
   /** Absent where the only stage covers the whole picture. */
   readonly tiling?: Tiling;
 }
@@ -48,14 +50,25 @@ export function stagesOf(layer: Layer, input: Shape, limits: KernelLimits, famil
   const adds = layer.add !== undefined;
   const stageable = conv && family === 'winograd' && layer.input === 'activations';
   const staged = stageable ? (winogradStages(conv, adds) ?? nineStages(conv, adds)) : undefined;
-  if (staged) return staged;
-  const only = layer.kernel(input, limits);
-  const kernel = conv ? narrowKernel(only, conv, layer.outputShape(input)) : only;
-  return { stages: [{ ...kernel, workgroups: () => kernel.workgroups }] };
+  // Both forms have a quarter of the products, and transforms that take half as long again.
+  if (staged) return { ...staged, work: (layer.work * 3) / 8 };
+  const kernel = layer.kernel(input, limits);
+  const shape = layer.outputShape(input);
+  const doubled = conv && layer.input === 'activations' ? doubledKernel(kernel, conv, shape) : undefined;
+  if (doubled) return oneStage(doubled, layer.work / 4);
+  const narrow = conv && narrowKernel(kernel, conv, shape);
+  // It computes four channels whatever there are, from more reads than the others.
+  if (narrow) return oneStage(narrow, (layer.work * 8) / conv.outputs);
+  return oneStage(kernel, layer.work);
 }
 
+const oneStage = (kernel: Kernel, work: number): StagedLayer => ({
+  stages: [{ ...kernel, workgroups: () => kernel.workgroups }],
+  work,
+});
+
 /** Bytes of a scratch buffer that serves all of these layers. */
-export const scratchBytes = (layers: readonly StagedLayer[], scratch: Scratch): number =>
+export const scratchBytes = (layers: readonly Pick<StagedLayer, 'tiling'>[], scratch: Scratch): number =>
   Math.max(0, ...layers.map(({ tiling }) => (tiling ? tiling.planes[scratch] * tiling.strip * 16 : 0)));
 
 /** One dispatch on the device. */
@@ -64,11 +77,14 @@ export interface Pass {
   readonly workgroups: Kernel['workgroups'];
   /** The words of View in shaders/lib/view.wgsl. */
   readonly view: Int32Array<ArrayBuffer>;
+  readonly work: number;
 }
 
-/** What a dispatch of the schedule becomes: each stage, for each strip. */
-export function passesOf({ stages, tiling }: StagedLayer, view: DispatchView): Pass[] {
-  if (!tiling) return [{ stage: 0, workgroups: stages[0].workgroups(0), view: viewWords(view) }];
+/** What a dispatch of the schedule becomes: each stage, for each strip; or bands of it that take no more than `mostWork`. */
+export function passesOf(layer: StagedLayer, view: DispatchView, mostWork = Number.POSITIVE_INFINITY): Pass[] {
+  const { stages, tiling } = layer;
+  const work = layer.work * view.width * view.height;
+  if (!tiling) return bandsOf(stages[0], view, work, mostWork);
   const { side, strip: tilePlane } = tiling;
   const tiles = Math.ceil(view.width / side) * Math.ceil(view.height / side);
   const passes: Pass[] = [];
@@ -76,8 +92,21 @@ export function passesOf({ stages, tiling }: StagedLayer, view: DispatchView): P
     const tileCount = Math.min(tilePlane, tiles - firstTile);
     const words = viewWords(view, { firstTile, tileCount, tilePlane });
     stages.forEach(({ workgroups }, stage) => {
-      passes.push({ stage, workgroups: workgroups(tileCount), view: words });
+      const share = (work * tileCount) / tiles / stages.length;
+      passes.push({ stage, workgroups: workgroups(tileCount), view: words, work: share });
     });
   }
   return passes;
+}
+
+function bandsOf({ workgroups, groupRows }: Stage, view: DispatchView, work: number, mostWork: number): Pass[] {
+  const [across, down, deep] = workgroups(0);
+  const rows = groupRows ? Math.max(1, Math.floor((down * mostWork) / work)) : down;
+  const bands: Pass[] = [];
+  for (let first = 0; first < down; first += rows) {
+    const count = Math.min(rows, down - first);
+    const words = viewWords(view, { firstRow: first * (groupRows ?? 0) });
+    bands.push({ stage: 0, workgroups: [across, count, deep], view: words, work: (work * count) / down });
+  }
+  return bands;
 }

@@ -14,6 +14,8 @@ export interface Axis {
   readonly latents: number;
   /** Pixels of each layer's output. */
   readonly sizes: readonly number[];
+  /** Sides of the blocks of pixels that each layer's kernels round together; absent entries are 1. */
+  readonly blocks: readonly number[];
 }
 
 /** What one tile computes of each layer, and reads of that one's input. Layers up to the cut have none. */
@@ -43,16 +45,21 @@ function within([first, end]: Span, size: number): Span {
 const union = (a: Span | undefined, b: Span): Span => (a ? [Math.min(a[0], b[0]), Math.max(a[1], b[1])] : b);
 
 /** The tile that ends in these pixels of the picture. Each layer computes only what those after it look at. */
-function tileOf({ layers, cut, latents, sizes }: Axis, picture: Span): AxisTile {
+function tileOf({ layers, cut, latents, sizes, blocks }: Axis, picture: Span): AxisTile {
   const computed: Span[] = [];
   const read: Span[] = [];
   const last = layers.length - 1;
   const need = new Map([[last, picture]]);
   for (let index = last; index > cut; index--) {
     const asked = need.get(index) ?? [0, 1];
-    // Kernels that enlarge count from an even pixel: an input's pixel is half of theirs.
-    const step = scaleOf(layers[index]);
-    const span: Span = [Math.floor(asked[0] / step) * step, asked[1]];
+    // Kernels that enlarge count from an even pixel: an input's pixel is half of theirs. Blocks are those of the whole
+    // picture, so that they round as there.
+    const block = blocks[index] ?? 1;
+    const step = Math.max(scaleOf(layers[index]), block);
+    const span: Span = [
+      Math.floor(asked[0] / step) * step,
+      Math.min(Math.ceil(asked[1] / block) * block, sizes[index]),
+    ];
     const input = inputOf(layers, index);
     const added = addedOf(layers, index);
     computed[index] = span;

@@ -37,11 +37,12 @@ export const linear: Op<LinearParams> = {
 
   kernel([channels, height, width], { factors, bias }) {
     // An invocation computes four pixels.
-    const { constants, workgroups } = pixelGrid(width, Math.ceil(height / 4));
+    const { constants, workgroups } = pixelGrid(width, Math.ceil(height / 4), 64, 4);
     return {
       shader: 'linear',
       constants: { ...constants, channels },
       workgroups,
+      plainForm: true,
       weights: () => Float32Array.of(...bias, ...factors),
     };
   },

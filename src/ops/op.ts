@@ -16,6 +16,10 @@ export interface Kernel {
   readonly takesAdded?: boolean;
   /** The shader keeps to `real` (shaders/lib/real-*.wgsl) for activations and weights, so that it takes half floats too. */
   readonly takesHalves?: boolean;
+  /** Reading latents takes most of its time: worth a second pipeline for plain ones (shaders/lib/latents.wgsl). */
+  readonly plainForm?: boolean;
+  /** Rows of the output that a workgroup computes, from the view's `firstRow` on: a long dispatch may be cut at them. */
+  readonly groupRows?: number;
 }
 
 /** The part of `GPUSupportedLimits` that kernels choose by. */
@@ -44,7 +48,7 @@ export interface Op<P> {
    * depends on the whole picture. What tiles overlap by is worked out from this.
    */
   reach(params: P): number;
-  /** Multiplications per output pixel: what slices of bounded work are cut by. */
+  /** Multiplications per output pixel. */
   work(params: P): number;
   /**
    * The truth the kernel is held to, and the CPU fallback: (C, H, W) in, `outputShape` out, unclamped.
