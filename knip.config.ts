@@ -16,6 +16,8 @@ const config: KnipConfig = {
         ...entries.map(({ source }) => relative(root, source)),
         'src/cli/index.ts',
         'demo/recipes/*.ts',
+        'examples/*.mjs',
+        'scripts/live-steps.ts',
         'scripts/*.mjs',
         'scripts/fit-maps/*.mjs',
         'test/browser-suite.ts',

@@ -26,8 +26,9 @@ export default {
   // Source links need no remote, and a build of the same sources is the same.
   disableSources: true,
   hideGenerator: true,
-  // Beneath the API: a table behind DType, a loader's signature, what a decoder's layers are to the plan.
-  intentionallyNotExported: ['TensorArrays', 'Load', 'Layer'],
+  // Beneath the API: a table behind DType, a loader's signature, what a decoder's layers are to the plan, what platforms
+  // call a listener.
+  intentionallyNotExported: ['TensorArrays', 'Load', 'Layer', 'Listener'],
   // The README links to a folder of the repository.
   validation: { invalidPath: false },
   treatWarningsAsErrors: true,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
 import { name, version } from './package.json' with { type: 'json' };
 import { alias, entries } from './scripts/entries.mjs';
+import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
 import { workerNotices } from './scripts/worker-notices.mjs';
@@ -85,7 +86,7 @@ const demo: UserConfig = {
   // Works at any address, in a subfolder too.
   base: './',
   resolve: { alias },
-  plugins: [wgsl(), { ...page, apply: 'build' }],
+  plugins: [wgsl(), liveReplay(), { ...page, apply: 'build' }],
   // Workers load parts of the library when they need them, as the page does.
   worker: { format: 'es', plugins: () => [wgsl(), worker] },
   // The page imports the library's sources, which lie outside of its root.

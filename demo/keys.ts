@@ -88,6 +88,8 @@ export function createKeys(store: Store, { player, sheet, exports, candidates, o
   byId('help-open', HTMLButtonElement).addEventListener('click', () => help.showModal());
   addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || help.open) return;
+    // They are the files page's.
+    if (byId('main', HTMLElement).hidden) return;
     if (takesKey(event.target, event.key)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const shortcut = shortcuts.find(({ keys }) => keys.includes(key));

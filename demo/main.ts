@@ -13,6 +13,7 @@ import { connectFit } from './fit';
 import { createInspector } from './inspector';
 import { createKeys } from './keys';
 import { createLadder } from './ladder';
+import { connectLive } from './live';
 import { createMetadata } from './metadata';
 import { createMetrics, type Metrics } from './metrics';
 import { connectOffers } from './offers';
@@ -95,6 +96,7 @@ connectOffers(store, createDownloads(store), pick);
 const sheet = createSheet(store, previewers, pictures);
 createKeys(store, { player, sheet, exports, candidates, open: pick });
 createTestHook(store, pictures);
+connectLive(store);
 
 store.listen((state, before) => {
   main.ariaBusy = String(state.busy > 0);

@@ -14,3 +14,4 @@ export { defineLatentPreview, LatentPreviewElement } from '../src/element/index'
 export { copyleftFormats } from '../src/formats/copyleft/index';
 export * from '../src/index';
 export { noise } from '../src/ops/examples';
+export * from '../src/stream/index';

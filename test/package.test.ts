@@ -216,8 +216,11 @@ it('keeps the notices of everything it bundles', () => {
   for (const name of bundled) expect(notices).toMatch(new RegExp(`^## ${name} - .*\\n\\n[^#]{500}`, 'm'));
 });
 
-/** The core as a page's bundler builds it, and which of its chunks an `import` loads at once. */
-async function buildCore(groups: { name: string; test: (id: string) => boolean }[]) {
+/** Entries (the core) as a page's bundler builds them, and which of the chunks an `import` of them loads at once. */
+async function buildCore(
+  groups: { name: string; test: (id: string) => boolean; priority?: number }[],
+  input: string[] = [join(root, 'src', 'index.ts')],
+) {
   const built = await build({
     configFile: false,
     logLevel: 'error',
@@ -228,7 +231,7 @@ async function buildCore(groups: { name: string; test: (id: string) => boolean }
       minify: true,
       target: 'es2022',
       rolldownOptions: {
-        input: join(root, 'src', 'index.ts'),
+        input,
         preserveEntrySignatures: 'strict',
         output: { codeSplitting: { groups } },
       },
@@ -279,6 +282,29 @@ it('has a core entry of at most 18 kB gzip, format data and fitted maps counted 
   expect(sizes.data).toBeGreaterThan(1000);
   expect(sizes.core).toBeGreaterThan(1000);
   expect(sizes.core).toBeLessThanOrEqual(18_000);
+});
+
+it('has a stream entry of at most 8 kB gzip over the core', async () => {
+  const [core, stream] = ['index.ts', 'stream/index.ts'].map((path) => join(root, 'src', path)) as [string, string];
+  const known = await buildCore([]);
+  const inCore = new Set([...known.atOnce].flatMap((fileName) => known.chunks.get(fileName)?.moduleIds ?? []));
+  // What is the stream's alone, in one chunk.
+  const built = await buildCore([], [stream]);
+  const own = new Set([...built.atOnce].flatMap((fileName) => built.chunks.get(fileName)?.moduleIds ?? []));
+  for (const id of inCore) own.delete(id);
+  const groups = [
+    { name: 'core', test: (id: string) => inCore.has(id), priority: 2 },
+    { name: 'stream', test: (id: string) => own.has(id), priority: 1 },
+  ];
+  const { chunks } = await buildCore(groups, [core, stream]);
+  const found = [...chunks.values()].filter(({ moduleIds }) => moduleIds.some((id) => own.has(id)));
+  expect(found.flatMap(({ moduleIds }) => moduleIds).filter((id) => !own.has(id))).toEqual([]);
+  const size = found.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
+  console.log(`gzip: stream entry ${size} bytes`);
+  expect([...own].filter((id) => id.includes('/src/stream/')).length).toBeGreaterThan(5);
+  expect([...own].filter((id) => /decoders|gpu|ops|formats/.test(relative(root, id)))).toEqual([]);
+  expect(size).toBeGreaterThan(1000);
+  expect(size).toBeLessThanOrEqual(8000);
 });
 
 it('has an element of at most 7 kB gzip beside the core, which it imports like any user', async () => {

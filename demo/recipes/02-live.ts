@@ -1,12 +1,13 @@
-import { createPreviewer, latentsFromArray } from 'latent-preview';
+import { createPreviewer } from 'latent-preview';
+import { createPreviewStream, readLatentSteps } from 'latent-preview/stream';
 
-/** Every message is one denoising step: float16 latents (1, 4, 128, 128), as the sampler has them. */
-export function showSteps(socket: WebSocket, canvas: HTMLCanvasElement): void {
-  const previewer = createPreviewer({ format: 'sdxl' });
-  socket.binaryType = 'arraybuffer';
-  socket.onmessage = async ({ data }) => {
-    const latents = latentsFromArray(new Uint16Array(data), { shape: [1, 4, 128, 128], dtype: 'float16' });
-    await (await previewer).toCanvas(latents, canvas, { size: 'image', resample: 'bicubic' });
-  };
-  socket.onclose = async () => (await previewer).destroy();
+/** Shows denoising steps as they come in, until the sender closes the socket. The newest wins where they come too fast. */
+export async function showSteps(socket: WebSocket, canvas: HTMLCanvasElement): Promise<void> {
+  const steps = readLatentSteps(socket);
+  const previewer = await createPreviewer({ format: 'sdxl' });
+  const stream = createPreviewStream(previewer, canvas, { size: 'image', resample: 'bicubic' });
+  await stream.pipe(steps).finally(() => {
+    stream.destroy();
+    previewer.destroy();
+  });
 }

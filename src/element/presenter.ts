@@ -144,7 +144,9 @@ export class Presenter {
     // Both at once where the format need not be read from the file.
     if (wish.format !== '') this.#leaseFor(wish, wish.format);
     const loaded = await this.#load(wish, signal);
-    const previewer = await this.#leaseFor(wish, wish.format === '' ? formatOf(loaded) : wish.format).previewer;
+    const wanted = wish.format === '' ? await formatOf(loaded) : wish.format;
+    signal.throwIfAborted();
+    const previewer = await this.#leaseFor(wish, wanted).previewer;
     signal.throwIfAborted();
     // Hidden, or something newer came, while this one waited.
     this.#changed ||= !this.#awake;

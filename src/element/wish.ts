@@ -87,10 +87,10 @@ export function toLatents(input: LatentsInput, device: GPUDevice | undefined): L
   return latents;
 }
 
-/** Of latents whose format no attribute says. @throws LatentPreviewError `format` with what they may be */
-export function formatOf(latents: Latents): LatentFormat {
+/** Of latents whose format no attribute says. Rejects with a LatentPreviewError `format` that says what they may be. */
+export async function formatOf(latents: Latents): Promise<LatentFormat> {
   if (latents.format) return latents.format;
-  const ids = [...new Set(guessFormats(latents).map(({ format }) => format.id))].slice(0, 3);
+  const ids = [...new Set((await guessFormats(latents)).map(({ format }) => format.id))].slice(0, 3);
   throw new LatentPreviewError(
     'format',
     ids.length > 0

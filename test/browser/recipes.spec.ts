@@ -2,6 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { Page, WebSocketRoute } from '@playwright/test';
+import { latentsFromArray } from '../../src/index';
+import { encodeLatents } from '../../src/stream/index';
 import { expect, type Suite, test } from './suite';
 
 const samples = new URL('../../demo/public/samples/', import.meta.url);
@@ -45,7 +47,10 @@ test('02 live steps over a socket', async ({ suite: page }) => {
   await page.routeWebSocket('**/steps', (socket) => void sockets.push(socket));
   await page.evaluate(async () => {
     const { showSteps } = (await import('/browser-suite.js' as string)) as Suite;
-    showSteps(new WebSocket(new URL('/steps', location.href.replace('http', 'ws'))), document.querySelector('canvas')!);
+    const socket = new WebSocket(new URL('/steps', location.href.replace('http', 'ws')));
+    void showSteps(socket, document.querySelector('canvas')!).then(() => {
+      document.documentElement.dataset.over = 'true';
+    });
   });
   await expect.poll(() => sockets.length).toBe(1);
   const shown = (): Promise<string> =>
@@ -70,12 +75,16 @@ test('02 live steps over a socket', async ({ suite: page }) => {
     return Math.max(...wanted.split(',').map((value, k) => Math.abs(Number(value) - (seen[k] ?? Number.NaN))));
   };
   // One after the other, as denoising steps are: what Playwright sends at once may arrive in either order.
-  const step = (half: number): void => sockets[0]!.send(Buffer.from(new Uint16Array(4 * 128 * 128).fill(half).buffer));
-  const one = 0x3c00;
-  step(one);
+  const step = async (value: number): Promise<void> => {
+    const latents = latentsFromArray(new Float32Array(4 * 128 * 128).fill(value), { shape: [1, 4, 128, 128] });
+    sockets[0]!.send(Buffer.from(await encodeLatents(latents)));
+  };
+  await step(1);
   await expect.poll(() => stepsFrom(ones), { timeout: 20_000 }).toBeLessThanOrEqual(1);
-  step(0);
+  await step(0);
   await expect.poll(() => stepsFrom(zeros), { timeout: 20_000 }).toBeLessThanOrEqual(1);
+  await sockets[0]!.close({ code: 1000 });
+  await expect.poll(() => page.evaluate(() => document.documentElement.dataset.over)).toBe('true');
 });
 
 test('03 in the caller’s encoder', async ({ suite: page }) => {

@@ -1,4 +1,4 @@
-// A seeded fuzzer of the file readers: good files of every kind, changed in ways that files break or are forged. Each must
+// A seeded fuzzer of the readers of files and of streamed packets: good ones of every kind, changed in ways that files break or are forged. Each must
 // end in tensors or in a LatentPreviewError, within a second and 64 MB over the file's size. Run by fuzz.test.ts (few) and
 // `npm run fuzz` (as many as one likes).
 
@@ -6,7 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import { LatentPreviewError } from '../../src/errors';
 import { bytesSource, openTensorFile } from '../../src/files';
+import { decodeLatents } from '../../src/stream/index';
 import { elementCount, itemSize } from '../../src/tensor';
+import { packet } from '../stream/packets';
 import { join } from './build';
 import { checksum, type ZipMember, zipFile } from './build-zip';
 
@@ -27,6 +29,8 @@ interface Seed {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly wrap: (bytes: Uint8Array) => Uint8Array;
+  /** Default: as a file of whatever kind. */
+  readonly read?: (bytes: Uint8Array) => Promise<void>;
 }
 
 const folder = new URL('../fixtures/files/', import.meta.url);
@@ -57,7 +61,7 @@ function seeds(): Seed[] {
     member('x.npy', fixture(name)),
     member('x.npy', fixture(name), [], true),
   ]);
-  return [...plain, ...inner, ...arrays, ...pngs()];
+  return [...plain, ...inner, ...arrays, ...pngs(), ...packets()];
 }
 
 /** PNGs whose rows, and whose header, are changed below their compression and their checksums. */
@@ -75,6 +79,34 @@ function pngs(): Seed[] {
     { name: 'rows of a png', bytes: rows, wrap: (data) => file(header, data) },
     { name: 'header of a png', bytes: header, wrap: (data) => file(data, rows) },
   ];
+}
+
+/** Packets of the wire format, whole and with what they hold changed below their deflate. */
+function packets(): Seed[] {
+  const bytes = Uint8Array.from({ length: 24 }, (_, k) => k * 10);
+  const text = '{"format":"sdxl","run":"1"}';
+  const deflated: [1, number] = [1, 1];
+  const seed = (name: string, bytes: Uint8Array, wrap = same): Seed => ({ name, bytes, wrap, read: readPacket });
+  return [
+    seed('packet', packet({ bytes, text })),
+    seed('deflated packet', packet({ bytes: deflateSync(bytes), text, fields: { 13: deflated } })),
+    seed('numbers of a packet', bytes, (data) => packet({ bytes: deflateSync(data), fields: { 13: deflated } })),
+    // The lengths made right again: what changes is what they are lengths of.
+    seed('header of a packet', packet({ bytes, text }), (data) => {
+      const whole = join(data.subarray(0, 8), word(data.length), data.subarray(12));
+      return data.length < 12 ? data : whole;
+    }),
+  ];
+}
+
+const word = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 255);
+
+async function readPacket(bytes: Uint8Array): Promise<void> {
+  const { latents } = await decodeLatents(bytes);
+  if ('buffer' in latents.tensor) throw new Error('a packet that is in GPU memory');
+  const { dtype, shape, data } = latents.tensor;
+  if (data.length !== elementCount(shape) || data.byteLength !== data.length * itemSize(dtype))
+    throw new Error(`a packet of ${data.length} elements of shape (${shape})`);
 }
 
 /** The members of a zip that torch.save wrote: stored, one behind the other, sizes behind the data. */
@@ -157,8 +189,12 @@ function mutate(bytes: Uint8Array, all: readonly Seed[], next: () => number): Ui
 }
 
 /** Reads everything; what is no promise of the readers is thrown. */
-async function readsOrRefuses(file: Uint8Array): Promise<'tensors' | 'error'> {
+async function readsOrRefuses(file: Uint8Array, read?: Seed['read']): Promise<'tensors' | 'error'> {
   try {
+    if (read) {
+      await read(file);
+      return 'tensors';
+    }
     const { tensors } = await openTensorFile(bytesSource(file));
     for (const [name, stored] of tensors) {
       const { dtype, shape, data } = await stored.read();
@@ -187,17 +223,17 @@ export async function fuzz(mutants: number, seed: number, onProgress?: (done: nu
   const failures: string[] = [];
   let [slowest, largest] = [0, 0];
   // What is loaded and compiled on first use is no mutant's.
-  for (const { bytes, wrap } of all) await readsOrRefuses(wrap(bytes)).catch(() => 'error');
+  for (const { bytes, wrap, read } of all) await readsOrRefuses(wrap(bytes), read).catch(() => 'error');
   for (let number = 0; number < mutants; number++) {
     // Each mutant has its own numbers, so that one alone can be made again.
     const next = random(seed * 1_000_003 + number);
-    const { name, bytes, wrap } = all[Math.floor(next() * all.length)] as Seed;
+    const { name, bytes, wrap, read } = all[Math.floor(next() * all.length)] as Seed;
     const file = wrap(mutate(bytes, all, next));
     const mutant = `mutant ${number} of seed ${seed}, of ${name}, ${file.length} bytes`;
     const cpu = process.cpuUsage();
     const before = memory();
     try {
-      counts[(await readsOrRefuses(file)) === 'tensors' ? 'tensors' : 'errors']++;
+      counts[(await readsOrRefuses(file, read)) === 'tensors' ? 'tensors' : 'errors']++;
     } catch (error) {
       failures.push(`${mutant}: ${error instanceof Error ? error.stack : String(error)}`);
     }

@@ -1,0 +1,32 @@
+"""Latents as one packet of latent-preview's wire format, version 1 (docs/wire-format.md). Needs NumPy alone."""
+
+import json
+import struct
+import zlib
+
+import numpy as np
+
+LAYOUTS = ("", "CHW", "HWC", "NCHW", "NHWC", "CTHW", "TCHW", "NCTHW", "NTCHW", "LC", "NLC")
+TYPES = {"float32": (1, "<f4"), "float16": (2, "<f2"), "uint8": (4, "u1")}
+NAN = float("nan")
+
+
+def encode_latents(latents, dtype="float16", deflate=False, layout="", domain="", content="", step=0, steps=0,
+                   timestep=NAN, sigma=NAN, items=(0, 0), frames=(0, 1, 0), size=(0, 0), text=None):
+    """`items`: first, in all; `frames`: first, stride, in all; `size`: latent rows and columns of tokens."""
+    code, kind = TYPES[dtype]
+    if dtype == "uint8":
+        scaled = np.clip(np.asarray(latents, np.float64) / 6 + 0.5, 0, 1) * 255
+        latents = np.floor(np.nan_to_num(scaled, nan=127.5) + 0.5)
+    numbers = np.asarray(latents).astype(kind)
+    payload = zlib.compress(numbers.tobytes(), 1) if deflate else numbers.tobytes()
+    about = json.dumps(text, separators=(",", ":"), ensure_ascii=False).encode() if text else b""
+    about += b" " * (-len(about) % 8)
+    shape = numbers.shape + (0,) * (5 - numbers.ndim)
+    header = 80 + len(about)
+    return struct.pack(
+        "<4sBBHIBBBB5IBBHIIffIIIIIHH", b"LATP", 1, 1, header, header + len(payload),
+        code, deflate, numbers.ndim, LAYOUTS.index(layout), *shape,
+        ("", "model", "vae").index(domain), ("", "sample", "x0").index(content), 0,
+        step, steps, timestep, sigma, *items, *frames, *size,
+    ) + about + payload
