@@ -12,15 +12,24 @@ import { workerNotices } from './scripts/worker-notices.mjs';
 /** The command `latent-preview`: built beside the library, and no entry that a page imports. */
 const commandFolder = normalizePath(join(root, 'src', 'cli'));
 
+/** Who uses the core as any user does, and where its built entry is from what is built of them. */
+const clientsOfCore = [
+  { folder: commandFolder, core: './index.js' },
+  // In dist/element or, as two entries need it, in dist/shared.
+  { folder: normalizePath(join(root, 'src', 'element')), core: '../index.js' },
+];
+
 /**
- * The command imports the built core entry as any user does. Were it bundled with it, what both need would move out of
- * dist/index.js, and every page that imports the core from a server would fetch one file more, in turn.
+ * They import the built core entry. Were it bundled with them, what both need would move out of dist/index.js, and every
+ * page that imports the core from a server would fetch one file more, in turn.
  */
-const commandUsesCore: Plugin = {
-  name: 'command-uses-core',
+const clientsImportCore: Plugin = {
+  name: 'clients-import-core',
   enforce: 'pre',
-  resolveId: (source, importer) =>
-    source === '../index' && importer?.startsWith(commandFolder) ? { id: './index.js', external: true } : null,
+  resolveId: (source, importer) => {
+    const client = clientsOfCore.find(({ folder }) => source === '../index' && importer?.startsWith(folder));
+    return client ? { id: client.core, external: true } : null;
+  },
 };
 
 const [standaloneEntry] = entries.filter(({ place }) => place === 'standalone');
@@ -28,7 +37,7 @@ const modules = entries.filter((entry) => entry !== standaloneEntry);
 
 const library: UserConfig = {
   publicDir: false,
-  plugins: [wgsl(), commandUsesCore],
+  plugins: [wgsl(), clientsImportCore],
   build: {
     target: 'es2022',
     minify: false,

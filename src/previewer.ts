@@ -9,7 +9,7 @@ import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import { formats, resolveFormat } from './formats/index';
 import type { GpuDecoder, Job } from './gpu/decode';
-import { type AcquiredDevice, acquireDevice, type Backend } from './gpu/device';
+import { type AcquiredDevice, type Backend, findDevice } from './gpu/device';
 import type { Precision } from './gpu/precision';
 import type { OutputSize } from './gpu/resizer';
 import type { Latents } from './latents';
@@ -139,18 +139,6 @@ async function bestDecoder(format: LatentFormat): Promise<Decoder> {
   if (!load) return linear(format);
   const [{ latentMap }, map] = await Promise.all([import('./decoders/latent-map'), load()]);
   return latentMap(map);
-}
-
-/** Undefined where `auto` does better on the CPU. */
-async function findDevice(backend: Backend, given?: GPUDevice): Promise<AcquiredDevice | undefined> {
-  if (given || backend === 'webgpu') return acquireDevice(given);
-  const found = await acquireDevice().catch((error: unknown) => {
-    if (error instanceof LatentPreviewError && error.code === 'gpu-unavailable') return undefined;
-    throw error;
-  });
-  if (!found?.software) return found;
-  found.device.destroy();
-  return undefined;
 }
 
 interface OnGpu extends AcquiredDevice {

@@ -9,6 +9,8 @@ export * from '../demo/recipes/06-video';
 export * from '../demo/recipes/07-own-map';
 export * from '../demo/recipes/08-fit';
 export * from '../demo/recipes/09-steps';
+export * from '../demo/recipes/10-element';
+export { defineLatentPreview, LatentPreviewElement } from '../src/element/index';
 export { copyleftFormats } from '../src/formats/copyleft/index';
 export * from '../src/index';
 export { noise } from '../src/ops/examples';

@@ -169,6 +169,16 @@ it('ships shaders whose lines are numbered as in their files', () => {
 
 it('type-checks strictly in a project that looks into the declarations', () => {
   const lines = entries.map(({ specifier }, k) => `import * as entry${k} from '${specifier}';\nexport { entry${k} };`);
+  // Who asks the document for the element gets its properties and the details of its events.
+  lines.push(`
+    const element = document.createElement('latent-preview');
+    element.latents = { data: new Float32Array(3), shape: [3, 1, 1] };
+    element.addEventListener('load', ({ detail }) => detail.milliseconds.toFixed());
+    element.addEventListener('error', ({ detail }) => detail.code === 'file' && element.reload());
+    element.addEventListener('devicelost', ({ detail }) => detail.recovering satisfies boolean);
+    element.addEventListener('click', ({ clientX }) => clientX.toFixed());
+    // @ts-expect-error
+    element.addEventListener('progress', ({ detail }) => detail.none);`);
   writeFileSync(join(project, 'types.ts'), lines.join('\n'));
   const options = ['--module', 'node16', '--target', 'es2022', '--lib', 'es2022,dom', '--strict', '--noEmit'];
   // `--types ''` would read @types of folders above.
@@ -269,6 +279,51 @@ it('has a core entry of at most 18 kB gzip, format data and fitted maps counted 
   expect(sizes.data).toBeGreaterThan(1000);
   expect(sizes.core).toBeGreaterThan(1000);
   expect(sizes.core).toBeLessThanOrEqual(18_000);
+});
+
+it('has an element of at most 7 kB gzip beside the core, which it imports like any user', async () => {
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    publicDir: false,
+    build: {
+      write: false,
+      minify: true,
+      target: 'es2022',
+      rolldownOptions: { input: join(root, 'src', 'element', 'define.ts'), external: '../index' },
+    },
+  });
+  const parts = [built].flat().flatMap((output) => ('output' in output ? output.output : []));
+  expect(parts).toHaveLength(1);
+  const code = parts[0]?.type === 'chunk' ? parts[0].code : '';
+  const size = gzipSync(code, { level: 9 }).length;
+  console.log(`gzip: element ${size} bytes beside the core`);
+  expect(code).toContain('customElements');
+  expect(size).toBeGreaterThan(1000);
+  expect(size).toBeLessThanOrEqual(7000);
+  const folder = join(installed, 'dist', 'element');
+  const imports = (file: string): string[] =>
+    ts
+      .preProcessFile(readFileSync(file, 'utf8'))
+      .importedFiles.map(({ fileName }) => join(file, '..', fileName))
+      .flatMap((name) => (/dist\/shared/.test(name) ? [name, ...imports(name)] : [name]));
+  const own = imports(join(folder, 'define.js')).map((name) => relative(join(installed, 'dist'), name));
+  // Nothing but its own file and the core, which is fetched once for both.
+  expect(own).toEqual([expect.stringMatching(/^shared\/element-/), 'index.js']);
+});
+
+it('registers the element by one entry alone, and by that one in bundles too', async () => {
+  const folder = join(project, 'registers');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'index.html'), '<!doctype html><script type="module" src="./main.js"></script>');
+  const bundled = async (line: string): Promise<string> => {
+    writeFileSync(join(folder, 'main.js'), line);
+    await build({ root: folder, configFile: false, logLevel: 'error' });
+    const scripts = filesBelow(join(folder, 'dist')).filter((file) => file.endsWith('.js'));
+    return scripts.map((file) => readFileSync(file, 'utf8')).join('\n');
+  };
+  expect(await bundled("import 'latent-preview/element/define';")).toContain('customElements');
+  expect(await bundled("import 'latent-preview/element';")).not.toContain('customElements');
 });
 
 it('is one file for pages without a bundler, of at most 180 kB gzip', () => {

@@ -31,6 +31,27 @@ export async function acquireDevice(given?: GPUDevice): Promise<AcquiredDevice> 
   return { device, owned: true, software: adapter.info?.isFallbackAdapter ?? false };
 }
 
+/** Undefined where `auto` does better on the CPU. */
+export async function findDevice(backend: Backend, given?: GPUDevice): Promise<AcquiredDevice | undefined> {
+  if (given || backend === 'webgpu') return acquireDevice(given);
+  const found = await acquireDevice().catch((error: unknown) => {
+    if (error instanceof LatentPreviewError && error.code === 'gpu-unavailable') return undefined;
+    throw error;
+  });
+  if (!found?.software) return found;
+  found.device.destroy();
+  return undefined;
+}
+
+/**
+ * The device that a previewer would make for itself, for several previewers to share: pass it to each as `device`, and destroy
+ * it after them. Undefined where they would decode on the CPU.
+ * @throws LatentPreviewError `gpu-unavailable` (backend `webgpu`)
+ */
+export async function requestDevice(backend: Backend = 'auto'): Promise<GPUDevice | undefined> {
+  return backend === 'cpu' ? undefined : (await findDevice(backend))?.device;
+}
+
 function missingApi(): string {
   if (globalThis.isSecureContext === false)
     return 'WebGPU is only there on secure pages; serve the page over https or from localhost';

@@ -215,3 +215,25 @@ test('09 what a step is heading for', async ({ suite: page }) => {
   expect(worst[0]).toBeGreaterThan(50);
   for (const distance of worst.slice(1)) expect(distance).toBeLessThanOrEqual(1);
 });
+
+test('10 steps in an element', async ({ suite: page }) => {
+  const sockets: WebSocketRoute[] = [];
+  await page.routeWebSocket('**/steps', (socket) => void sockets.push(socket));
+  await page.evaluate(async () => {
+    const { previewSteps } = (await import('/browser-suite.js' as string)) as Suite;
+    document.body.append(previewSteps(new WebSocket(new URL('/steps', location.href.replace('http', 'ws')))));
+  });
+  await expect.poll(() => sockets.length).toBe(1);
+  const brightness = (): Promise<number> =>
+    page.evaluate(() => {
+      const canvas = document.querySelector('latent-preview')!.shadowRoot!.querySelector('canvas')!;
+      return canvas.width === 1024 ? canvas.getContext('2d')!.getImageData(512, 512, 1, 1).data[0]! : -1;
+    });
+  const step = (half: number): void => sockets[0]!.send(Buffer.from(new Uint16Array(4 * 128 * 128).fill(half).buffer));
+  step(0);
+  await expect.poll(brightness, { timeout: 20_000 }).toBeGreaterThan(0);
+  const zeros = await brightness();
+  const one = 0x3c00;
+  step(one);
+  await expect.poll(brightness, { timeout: 20_000 }).not.toBe(zeros);
+});
