@@ -80,10 +80,10 @@ export function sheetAxis(entry: Entry): Axis | undefined {
   return axes.find((axis) => axis === (entry.sheet?.axis ?? 'item')) ?? axes[0];
 }
 
-/** Whether channels and frames cannot be told apart by their number, and nobody has said which is which. */
+/** Whether channels and frames cannot be told apart, and nobody has said which is which. */
 export function axesInQuestion(entry: Entry): boolean {
   const { latents } = fileOf(entry);
-  if (entry.layout || latents.layout) return false;
+  if (entry.chosen || latents.layout || isClear(entry.guesses)) return false;
   const layouts = fittingLayouts(latents.tensor.shape, familyOf(entry.format));
   return new Set(layouts.filter((layout) => layout.includes('T')).map((layout) => layout.indexOf('C'))).size > 1;
 }
