@@ -193,6 +193,11 @@ describe('axes', () => {
     expect(best!.reason).toContain('both axis orders fit and the numbers do not say which');
     await expect(identifyLatents(latents)).rejects.toMatchObject({ code: 'format' });
   });
+  it('of a picture four pixels wide are not taken for channels', async () => {
+    const flat = Float32Array.from({ length: 48 }, (_, i) => [0.9, -0.8, -0.7][Math.floor(i / 16)]!);
+    const guesses = await guessFormats(latentsFromArray(flat, { shape: [1, 3, 4, 4] }));
+    expect(guesses.map(({ format, layout }) => [format.id, layout])).toEqual([['pixel', 'NCHW']]);
+  });
   it('may have channels last', async () => {
     const { data, channels, height, width } = await planesOf('sd15-coffee.npy');
     const last = data.map((_, i) => data[(i % channels) * height * width + Math.floor(i / channels)]!);
@@ -200,6 +205,13 @@ describe('axes', () => {
     expect([best!.format.id, best!.layout]).toEqual(['sd15', 'NHWC']);
     expect(best!.reason).toContain('channels are taken to be the last axis');
   });
+});
+
+it('puts families that few people have behind the others where the numbers say nothing', async () => {
+  // Of unit size, as the first step is.
+  const data = noise(4 * 15 * 16, 5).map((value) => value * Math.sqrt(3));
+  const latents = latentsFromArray(data, { shape: [1, 4, 15, 16] });
+  expect((await guessFormats(latents)).slice(0, 2).map(({ format }) => format.id)).toEqual(['sd15', 'sdxl']);
 });
 
 describe('what a guess is', () => {

@@ -42,10 +42,12 @@ const hintFor = (hints: readonly FormatHint[] = [], { base }: LatentFormat): For
   hints.filter((hint) => hint.formats.includes(base)).sort((a, b) => b.strength - a.strength)[0];
 
 /** Without scaling the two domains are one. */
+const hasOneDomain = ({ scalingFactor = 1, shiftFactor = 0, latentsMean, latentsStd }: LatentFormat): boolean =>
+  scalingFactor === 1 && shiftFactor === 0 && !latentsMean && !latentsStd;
+
 function domainsFor({ domain, domainFrom }: Latents, format: LatentFormat): readonly Domain[] {
   if (domainFrom !== 'default') return [domain];
-  const { scalingFactor = 1, shiftFactor = 0, latentsMean, latentsStd } = format;
-  return scalingFactor === 1 && shiftFactor === 0 && !latentsMean && !latentsStd ? ['model'] : ['model', 'vae'];
+  return hasOneDomain(format) ? ['model'] : ['model', 'vae'];
 }
 
 /** Each way of reading the tensor is measured once. */
@@ -76,7 +78,9 @@ function judge(
   // Raw latents are rarer; a VAE's moments are raw by what they are. Four axes usually mean pictures, not clips.
   const rare = isMoments ? (domain === 'model' ? 0.3 : 0) : domain === 'vae' ? 0.05 : 0;
   const video = format.dims === 3 && view.frames === 1 ? 0.08 : 0;
-  const distance = (own + rare + video) * (hint ? 0.4 : 1) + penalty;
+  // What nobody has measured is what few people have; and raw latents mean a family that has them.
+  const unusual = (channelStatistics[format.base] ? 0 : 0.05) + (domain === 'vae' && hasOneDomain(format) ? 0.3 : 0);
+  const distance = (own + rare + video + unusual) * (hint ? 0.4 : 1) + penalty;
   const likeWhat = known ? `${format.name} latents of photos` : 'any normalised latents';
   const average = found.std.reduce((sum, value) => sum + value, 0) / found.std.length;
   const clauses = [

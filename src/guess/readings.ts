@@ -43,8 +43,11 @@ export function readings(latents: Latents, format: LatentFormat): readonly Readi
   return withAxisOrder(tensor, different);
 }
 
+/** Not of tiny pictures: one that is four pixels wide would look like it. */
 const lastChannels = (shape: Shape, format: LatentFormat): readonly Layout[] =>
-  channelsLast.flatMap((layout) => fittingLayouts(shape, format, layout));
+  channelsLast
+    .flatMap((layout) => fittingLayouts(shape, format, layout))
+    .filter((layout) => Math.min(shape[layout.indexOf('H')], shape[layout.indexOf('W')]) >= 8);
 
 /** What comes after the mean in a VAE's moments: logarithms of variances, or deviations; latents have both signs. */
 function momentsOrNot(
