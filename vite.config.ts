@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
-import { name, version } from './package.json' with { type: 'json' };
+import manifest from './package.json' with { type: 'json' };
 import { alias, entries } from './scripts/entries.mjs';
 import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
@@ -72,7 +72,7 @@ const standalone: UserConfig = {
       output: {
         codeSplitting: false,
         minify: true,
-        postBanner: `/*! ${name} ${version}, MIT; what it bundles: THIRD-PARTY-LICENSES.md */`,
+        postBanner: `/*! ${manifest.name} ${manifest.version}, MIT; what it bundles: THIRD-PARTY-LICENSES.md */`,
       },
     },
   },

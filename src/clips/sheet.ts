@@ -24,9 +24,8 @@ export function sheetGrid(count: number, cell: number, ratio: number): { columns
 }
 
 /**
- * Pictures of one size side by side, row by row, such as those of `toImageDatas`.
- * @param options.columns default: so that the sheet is nearest to 4:3
- * @param options.gap pixels between pictures, default 0; transparent, as is the rest of the last row
+ * Pictures of one size side by side, row by row, such as those of `toImageDatas`. Without `columns` as many that the sheet is
+ * nearest to 4:3. `gap` is the pixels between pictures, 0 unless given; transparent, as is the rest of the last row.
  * @returns sRGB, 8 bits; fits `new ImageData(sheet.data, sheet.width)`
  * @throws LatentPreviewError `shape` where there are no pictures, they differ in size, or a number is not usable
  */

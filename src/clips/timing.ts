@@ -29,11 +29,10 @@ export interface ClipTiming {
 
 /**
  * When each latent frame of a clip is on show, so that the clip lasts as long as its video: 21 latent frames of Wan 2.1
- * are 1 + 20 × 4 = 81 frames of video, 5.06 s at 16 a second.
+ * are 1 + 20 × 4 = 81 frames of video, 5.06 s at 16 a second. `framesPerSecond` is the video's, the family's unless given.
  *
  * @param format an id or an object; `temporalDownscale`, `causal` and `framesPerSecond` are read
  * @param latentFrames T of (N, C, T, H, W)
- * @param options.framesPerSecond of the video; default: what the family publishes
  * @throws LatentPreviewError `format` where the family publishes no rate and none is given, `shape` where a number is
  *   not usable
  */

@@ -252,13 +252,21 @@ interface Video {
   readonly duration: number;
   readonly colours: readonly (readonly number[])[];
 }
-/** A video in a <video> of a page of its own: its size, its length, and what is on show at some times. */
-async function readVideo(page: Page, type: string, bytes: Buffer, times: readonly number[]): Promise<Video> {
+/**
+ * A video in a <video> of a page of its own: its size, its length, and what is on show at some times. On a busy machine the
+ * picture may come a moment after `seeked`: it is looked at again until it is the expected one, for a second at most.
+ */
+async function readVideo(
+  page: Page,
+  type: string,
+  bytes: Buffer,
+  expected: readonly { readonly time: number; readonly colour: readonly number[] }[],
+): Promise<Video> {
   const other = await page.context().newPage();
   await other.route('**/video.html', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }));
   await other.goto('/video.html');
   const read = await other.evaluate(
-    async ([type, base64, times]) => {
+    async ([type, base64, expected, tolerance]) => {
       const data = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
       const video = document.createElement('video');
       const heard = (name: string) =>
@@ -275,21 +283,32 @@ async function readVideo(page: Page, type: string, bytes: Buffer, times: readonl
       canvas.height = video.videoHeight;
       const context = canvas.getContext('2d', { willReadFrequently: true })!;
       const colours: number[][] = [];
-      for (const time of times) {
+      for (const { time, colour } of expected) {
         const sought = heard('seeked');
         video.currentTime = time;
         await sought;
-        context.drawImage(video, 0, 0);
-        const { data } = context.getImageData(canvas.width >> 1, canvas.height >> 1, 1, 1);
-        colours.push([...data].slice(0, 3));
+        for (let look = 0; ; look++) {
+          context.drawImage(video, 0, 0);
+          const { data } = context.getImageData(canvas.width >> 1, canvas.height >> 1, 1, 1);
+          const found = [...data].slice(0, 3);
+          if (look < 20 && found.some((value, c) => Math.abs(value - colour[c]!) > tolerance))
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          else {
+            colours.push(found);
+            break;
+          }
+        }
       }
       return { size: [video.videoWidth, video.videoHeight], duration: video.duration, colours };
     },
-    [type, bytes.toString('base64'), times] as const,
+    [type, bytes.toString('base64'), expected, tolerance] as const,
   );
   await other.close();
   return read;
 }
+
+/** Of what video coding does to a colour, in steps of 255. */
+const tolerance = 12;
 
 const farthest = (a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number =>
   Math.max(...a.flatMap((one, k) => one.map((value, c) => Math.abs(value - (b[k]?.[c] ?? 999)))));
@@ -318,25 +337,28 @@ for (const [kind, type] of [
     const { name, bytes } = await saved(page, `#save-${kind}`);
     expect(name).toBe(`clip.wan21.${kind}`);
     // 1 frame of video for the first, 4 for each other, each looked at in its middle.
-    const times = Array.from({ length: 17 }, (_, frame) => (frame + 0.5) / 16);
-    const video = await readVideo(page, type, bytes, times);
+    const expected = Array.from({ length: 17 }, (_, frame) => ({
+      time: (frame + 0.5) / 16,
+      colour: colours[Math.ceil(frame / 4)] ?? [],
+    }));
+    const video = await readVideo(page, type, bytes, expected);
     expect(video.size).toEqual([20, 16]);
     expect(video.duration).toBeCloseTo(17 / 16, 2);
-    const expected = times.map((_, frame) => colours[Math.ceil(frame / 4)] ?? []);
-    expect(farthest(video.colours, expected)).toBeLessThanOrEqual(12);
+    expect(
+      farthest(
+        video.colours,
+        expected.map(({ colour }) => colour),
+      ),
+    ).toBeLessThanOrEqual(tolerance);
   });
 
 test('odd sizes become even by their last row and column once more', async ({ page }) => {
   await open(page, 'batch.npy', colours(batch, 17));
   const { bytes } = await saved(page, '#save-webm');
-  const video = await readVideo(
-    page,
-    'video/webm',
-    bytes,
-    [0.5, 1.5, 2.5, 3.5, 4.5].map((step) => step / 8),
-  );
+  const expected = batch.map((colour, k) => ({ time: (k + 0.5) / 8, colour }));
+  const video = await readVideo(page, 'video/webm', bytes, expected);
   expect(video.size).toEqual([18, 18]);
-  expect(farthest(video.colours, batch)).toBeLessThanOrEqual(12);
+  expect(farthest(video.colours, batch)).toBeLessThanOrEqual(tolerance);
 });
 
 test('a browser without encoders of video says so, and saves GIFs', async ({ page }) => {
