@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { isClear } from '../src/guess/clear';
 import { compareEdges } from '../src/guess/measure';
 import {
   createPreviewer,
@@ -274,4 +275,22 @@ it('covariances are as far apart as Gaussians are: ½ (ln tr − ln det), worked
   );
   expect(same.shape).toBeCloseTo(0, 3);
   expect(same.scale).toBeCloseTo(10, 2);
+});
+
+describe('a guess is clear', () => {
+  const clear = (...distances: number[]): boolean =>
+    isClear(
+      distances.map((distance) => ({
+        ...{ distance, format: formats.sdxl!, domain: 'model', layout: 'NCHW', reason: '' },
+        latents: latentsFromArray(new Float32Array(4), { shape: [1, 4, 1, 1] }),
+      })),
+    );
+  it('where it fits, and no other comes near', () => {
+    expect(clear()).toBe(false);
+    expect(clear(0.2)).toBe(true);
+    expect(clear(0.2, 0.5)).toBe(true);
+  });
+  it('not where it fits badly', () => expect(clear(0.5, 3)).toBe(false));
+  it('not where another is less than twice as far', () => expect(clear(0.2, 0.39)).toBe(false));
+  it('not where both are next to nothing', () => expect(clear(0.01, 0.05)).toBe(false));
 });
