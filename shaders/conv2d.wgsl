@@ -12,10 +12,6 @@ override inputChannelGroups: u32;
 override groupWidth: u32;
 override groupHeight: u32;
 
-fn matrixAt(k: u32) -> mat4x4<real> {
-  return mat4x4<real>(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
-}
-
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let x = id.x * 4u;

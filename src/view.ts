@@ -7,7 +7,7 @@ import type { Domain, LatentFormat } from './formats/format';
 import { formatsWithChannels } from './formats/index';
 import type { Latents, Layout } from './latents';
 import { elementCount, formatShape, type Shape } from './tensor';
-import { tokenGrids } from './token-grids';
+import { type TokenGrid, tokenGrids } from './token-grids';
 
 /**
  * How to read one format's latents out of a tensor. The element of item i, frame t, unpacked channel c, row y, column x is
@@ -76,12 +76,26 @@ export function fittingLayouts(
   return ([1, 2] as const).flatMap((times) => layouts.filter((layout) => fits(layout, times)));
 }
 
-/** Rows, columns and frames of packed pictures of `tokens` tokens in all. */
-function tokenGrid(tokens: number, { dims, packing }: LatentFormat, size: Latents['size']) {
+/** Frames that so many tokens are where one is height × width latent pixels; undefined where they cannot be. */
+export function tokenFrames(
+  tokens: number,
+  { dims, packing }: LatentFormat,
+  { height, width }: TokenGrid,
+): number | undefined {
   const patch = packing?.patch ?? 1;
-  const { height, width } = size ?? tokenGrids(tokens, patch)[0];
   const frames = (tokens * patch * patch) / (height * width);
-  if (height % patch !== 0 || width % patch !== 0 || (dims === 3 ? !Number.isInteger(frames) : frames !== 1))
+  const fits = height % patch === 0 && width % patch === 0 && (dims === 3 ? Number.isInteger(frames) : frames === 1);
+  return fits ? frames : undefined;
+}
+
+/** Rows, columns and frames of packed pictures of `tokens` tokens in all. */
+function tokenGrid(tokens: number, format: LatentFormat, size: Latents['size']) {
+  const { dims, packing } = format;
+  const patch = packing?.patch ?? 1;
+  const grid = size ?? tokenGrids(tokens, patch)[0];
+  const { height, width } = grid;
+  const frames = tokenFrames(tokens, format, grid);
+  if (frames === undefined)
     throw new LatentPreviewError(
       'shape',
       `latents: ${tokens} tokens of ${patch}×${patch} latent pixels cannot be ${height}×${width}; ` +

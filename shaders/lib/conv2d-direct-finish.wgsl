@@ -1,5 +1,5 @@
-// What follows the sums of a direct convolution: bias, what is added, activation. Joined in front of conv2d.wgsl and
-// conv2d-narrow.wgsl, whose layers have pipelines of their own; conv2d-finish.wgsl is for those that share one.
+// What direct convolutions have in common: their weights, and what follows the sums: bias, what is added, activation. Joined in
+// front of conv2d.wgsl, conv2d-doubled.wgsl and conv2d-narrow.wgsl, whose layers have pipelines of their own; conv2d-finish.wgsl is for those that share one.
 // weights: bias (outputChannelGroups vec4), then whatever the kernel itself reads.
 
 override outputChannelGroups: u32;
@@ -9,6 +9,10 @@ override adds: u32;
 
 @group(0) @binding(3) var<storage, read> weights: array<vec4<real>>;
 @group(0) @binding(5) var<storage, read> added: array<vec4<real>>;
+
+fn matrixAt(k: u32) -> mat4x4<real> {
+  return mat4x4<real>(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
+}
 
 fn finish(group: u32, x: u32, y: u32, sum: vec4f) {
   if (x >= view.width || y >= view.height || group >= outputChannelGroups) { return; }

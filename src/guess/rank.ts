@@ -67,16 +67,15 @@ function judge(
   format: LatentFormat,
   domain: Domain,
   found: Measured,
-  { layout, size, view, penalty, notes }: Reading,
+  { layout, size, view, penalty, moments, notes }: Reading,
   hint: FormatHint | undefined,
 ): Omit<FormatGuess, 'latents'> {
   const noise = isNoise(found);
   // Noise is no family's: only its size can be judged.
   const known = noise ? undefined : channelStatistics[format.base];
   const own = farFromUsual(format, domain, found, view, known);
-  const isMoments = notes.some((note) => note.includes('variances'));
   // Raw latents are rarer; a VAE's moments are raw by what they are. Four axes usually mean pictures, not clips.
-  const rare = isMoments ? (domain === 'model' ? 0.3 : 0) : domain === 'vae' ? 0.05 : 0;
+  const rare = moments ? (domain === 'model' ? 0.3 : 0) : domain === 'vae' ? 0.05 : 0;
   const video = format.dims === 3 && view.frames === 1 ? 0.08 : 0;
   // What nobody has measured is what few people have; and raw latents mean a family that has them.
   const unusual = (channelStatistics[format.base] ? 0 : 0.05) + (domain === 'vae' && hasOneDomain(format) ? 0.3 : 0);

@@ -5,7 +5,7 @@ import type { LatentFormat } from '../formats/format';
 import type { Latents, Layout } from '../latents';
 import { elementAt, type Shape, type Tensor } from '../tensor';
 import { type TokenGrid, tokenGrids } from '../token-grids';
-import { elementIndex, fittingLayouts, type LatentView, viewLatents } from '../view';
+import { elementIndex, fittingLayouts, type LatentView, tokenFrames, viewLatents } from '../view';
 import { likeness } from './measure';
 
 export interface Reading {
@@ -14,6 +14,8 @@ export interface Reading {
   readonly view: LatentView;
   /** 0 for the likeliest; what its distance is put up by. */
   readonly penalty: number;
+  /** Whether half of the channels are taken for variances. */
+  readonly moments: boolean;
   /** What a person should know about this reading: clauses of a sentence. */
   readonly notes: readonly string[];
 }
@@ -55,10 +57,10 @@ function momentsOrNot(
   view: LatentView,
   layout: Layout,
   { channels }: LatentFormat,
-): Pick<Reading, 'penalty' | 'notes'> {
+): Pick<Reading, 'penalty' | 'notes' | 'moments'> {
   const last = channelsLast.includes(layout) ? 0.25 : 0;
   const notes = last > 0 ? ['channels are taken to be the last axis'] : [];
-  if (tensor.shape[layout.indexOf('C')] !== 2 * channels) return { penalty: last, notes };
+  if (tensor.shape[layout.indexOf('C')] !== 2 * channels) return { penalty: last, notes, moments: false };
   const pixels = view.height * view.width;
   const step = Math.max(1, Math.floor((channels * pixels) / 2048)) | 1;
   let [count, negative] = [0, 0];
@@ -74,21 +76,26 @@ function momentsOrNot(
   const share = Math.max(negative, count - negative) / count;
   return share > 0.95
     ? {
-        penalty: last,
+        ...{ penalty: last, moments: true },
         notes: [...notes, `the second ${channels} of its ${2 * channels} channels look like a VAE's variances`],
       }
-    : { penalty: last + 1, notes: [...notes, `half of its ${2 * channels} channels are taken for a VAE's variances`] };
+    : {
+        ...{ penalty: last + 1, moments: true },
+        notes: [...notes, `half of its ${2 * channels} channels are taken for a VAE's variances`],
+      };
 }
 
 /** Sizes that tokens may have, by how alike each row is to the next, then by aspect ratio. */
 function tokenReadings(latents: Latents, format: LatentFormat, layout: Layout): Reading[] {
   const tensor = latents.tensor as Tensor;
-  if (latents.size && !sizeFits(tensor.shape[layout.indexOf('L')], format, latents.size)) return [];
+  // A size that was given for one format may not fit another.
+  if (latents.size && tokenFrames(tensor.shape[layout.indexOf('L')], format, latents.size) === undefined) return [];
   const view = viewLatents({ ...latents, layout }, format);
   const { patch, frames, strides } = view;
   const note = view.frames === 1 && format.dims === 3 ? ['taken for one picture, not a clip'] : [];
   const tokens = tensor.shape[layout.indexOf('L')];
-  if (latents.size) return [{ layout, view, size: latents.size, penalty: 0, notes: frames > 1 ? [] : note }];
+  if (latents.size)
+    return [{ layout, view, size: latents.size, penalty: 0, moments: false, notes: frames > 1 ? [] : note }];
   const grids = tokenGrids(tokens, patch).slice(0, 24);
   const channels = Math.min(view.channels, 8);
   const base = (view.items - 1) * strides.item;
@@ -107,6 +114,7 @@ function tokenReadings(latents: Latents, format: LatentFormat, layout: Layout): 
     size,
     view: viewLatents({ ...latents, layout, size }, format),
     penalty: 2 * (best.score - score),
+    moments: false,
     notes: [
       ...note,
       ranked.length === 1
@@ -116,13 +124,6 @@ function tokenReadings(latents: Latents, format: LatentFormat, layout: Layout): 
           : `in rows of ${size.width} neighbours are alike (${alike.toFixed(2)})`,
     ],
   }));
-}
-
-/** A size that was given for one format may not fit another. */
-function sizeFits(tokens: number, { dims, packing }: LatentFormat, { height, width }: TokenGrid): boolean {
-  const patch = packing?.patch ?? 1;
-  const frames = (tokens * patch * patch) / (height * width);
-  return height % patch === 0 && width % patch === 0 && (dims === 3 ? Number.isInteger(frames) : frames === 1);
 }
 
 /** Where channels and frames could be either way round: frames are like their neighbours, channels are not. */

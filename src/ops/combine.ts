@@ -32,11 +32,9 @@ export const combine = {
   reference(first: Tensor, second: Tensor, { factors: [p, q] }: CombineParams): Float32Array {
     const output = new Float32Array(first.data.length);
     const [a, b] = [toFloat32(first), toFloat32(second)];
-    for (let k = 0; k < output.length; k++) {
-      // Times 0 an infinity becomes NaN, and any number nothing.
-      const sum = (p === 0 ? 0 : p * a[k] + a[k] * 0) + (q === 0 ? 0 : q * b[k] + b[k] * 0);
-      output[k] = sum;
-    }
+    // Times 0 an infinity becomes NaN, and any number nothing.
+    for (let k = 0; k < output.length; k++)
+      output[k] = (p === 0 ? 0 : p * a[k] + a[k] * 0) + (q === 0 ? 0 : q * b[k] + b[k] * 0);
     return output;
   },
 
