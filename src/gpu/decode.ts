@@ -9,10 +9,12 @@ import { compilePlan, type Plan, type PlanLimits, type PlanOutput } from './plan
 import { choosePrecision, type Precision } from './precision';
 import { copyPicture, mapPictures, Readings, readingBytes } from './readings';
 import { type OutputSize, Resizer } from './resizer';
-import { isOutOfMemory, type Scoped, scoped } from './scopes';
+import { isOutOfMemory, scoped } from './scopes';
 import type { LatentSource } from './source';
 import type { KernelFamily } from './stages';
+import { Submits } from './submits';
 import type { FrameData } from './upload';
+import { Uploads } from './uploads';
 
 export interface GpuDecoder {
   /** Of activations and weights. */
@@ -99,14 +101,12 @@ class DeviceDecoder implements GpuDecoder {
   readonly #lost: Promise<never>;
   readonly #resizer: Resizer;
   readonly #readings: Readings;
-  #uploads: GPUBuffer | undefined;
-  #uploaded: FrameData | undefined;
+  readonly #uploads: Uploads;
+  readonly #submits: Submits;
   #lastReading: Promise<unknown> = Promise.resolve();
   #lastTurn: Promise<unknown> = Promise.resolve();
   /** Decodes of several submits that are running or waiting. */
   #turns = 0;
-  /** When a submit was last seen to be done, by performance.now(). */
-  #doneAt = 0;
 
   constructor(device: GPUDevice, plan: Plan, lost: Promise<never>) {
     this.#device = device;
@@ -115,32 +115,12 @@ class DeviceDecoder implements GpuDecoder {
     this.#lost = lost;
     this.#resizer = new Resizer(device);
     this.#readings = new Readings(device);
+    this.#uploads = new Uploads(device);
+    this.#submits = new Submits(device, plan.pace, lost);
   }
 
   upload(frame: FrameData): { buffer: GPUBuffer; offset: number } {
-    if (this.#uploads && this.#uploaded === frame) return { buffer: this.#uploads, offset: 0 };
-    const { data } = frame;
-    const bytes = Math.ceil(data.byteLength / 4) * 4;
-    const most = this.#device.limits.maxBufferSize;
-    if (bytes > most)
-      throw new LatentPreviewError(
-        'gpu-limit',
-        `latents: a frame of ${bytes} bytes exceeds the device's buffers of ${most}; use backend 'cpu'`,
-      );
-    if (!this.#uploads || this.#uploads.size < bytes) {
-      this.#uploads?.destroy();
-      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-      this.#uploads = this.#device.createBuffer({ label: 'latents', size: Math.ceil(bytes / 256) * 256, usage });
-    }
-    // Writes are whole words: an odd number of halves gets a zero beside it.
-    let whole = data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-    if (bytes !== data.byteLength) {
-      whole = new Uint16Array(bytes / 2);
-      whole.set(data);
-    }
-    this.#device.queue.writeBuffer(this.#uploads, 0, whole);
-    this.#uploaded = frame;
-    return { buffer: this.#uploads, offset: 0 };
+    return { buffer: this.#uploads.write(frame), offset: 0 };
   }
 
   record(encoder: GPUCommandEncoder, source: LatentSource, size: OutputSize): GPUTexture {
@@ -212,7 +192,7 @@ class DeviceDecoder implements GpuDecoder {
     const inOne = this.#inOne(jobs);
     if (!inOne) await allocated.said;
     const { from, flying } = inOne ? nothingYet : await this.#submitAllButLast(source, works, { signal, onProgress });
-    const { said } = this.#submit((encoder) => {
+    const { said } = this.#submits.submit((encoder) => {
       jobs.forEach(({ size }, index) => {
         const picture = this.#plan.record(encoder, allocated.value[index], from);
         finish.record(encoder, this.#resizer.record(encoder, picture, size), index);
@@ -221,7 +201,7 @@ class DeviceDecoder implements GpuDecoder {
     const result = finish.done();
     const work = sumOf(works.slice(from));
     // What is too little to learn from is not waited for.
-    if (2 * work > this.#plan.pace.amount) this.#untilDone(work).catch(() => {});
+    if (2 * work > this.#plan.pace.amount) this.#submits.untilDone(work).catch(() => {});
     // Where memory did not suffice, the submit fails for that reason alone.
     await allocated.said;
     await said;
@@ -254,8 +234,8 @@ class DeviceDecoder implements GpuDecoder {
       const to = pace.cut(works, from);
       if (to === works.length) return { from, flying };
       const work = sumOf(works.slice(from, to));
-      const { said } = this.#submit((encoder) => this.#plan.record(encoder, source, from, to));
-      const done = this.#untilDone(work).then(async () => {
+      const { said } = this.#submits.submit((encoder) => this.#plan.record(encoder, source, from, to));
+      const done = this.#submits.untilDone(work).then(async () => {
         await said;
         finished += work;
         if (!signal?.aborted) onProgress?.(finished / total);
@@ -267,23 +247,6 @@ class DeviceDecoder implements GpuDecoder {
       flying = done;
       from = to;
     }
-  }
-
-  /** Until all that was submitted is; tells the pace how long the last submit, of so much work, took. */
-  async #untilDone(work: number): Promise<void> {
-    const begun = performance.now();
-    await Promise.race([this.#device.queue.onSubmittedWorkDone(), this.#lost]);
-    const now = performance.now();
-    this.#plan.pace.took(work, now - Math.max(begun, this.#doneAt));
-    this.#doneAt = now;
-  }
-
-  #submit(encode: (encoder: GPUCommandEncoder) => void): Scoped<void> {
-    return scoped(this.#device, this.#lost, () => {
-      const encoder = this.#device.createCommandEncoder({ label: 'latent-preview frame' });
-      encode(encoder);
-      this.#device.queue.submit([encoder.finish()]);
-    });
   }
 
   readBack(jobs: readonly Job[], options: LongWork): Promise<Uint8ClampedArray<ArrayBuffer>[]> {
@@ -348,8 +311,7 @@ class DeviceDecoder implements GpuDecoder {
   /** What can be made again. */
   #freeCopies(): void {
     this.#resizer.clear();
-    this.#uploads?.destroy();
-    this.#uploads = undefined;
+    this.#uploads.free();
     this.#readings.free();
   }
 }
