@@ -282,7 +282,7 @@ def photos(family, use):
         if photo["use"] != use:
             continue
         with Image.open(photo_list.find_file(photo)) as file:
-            pixels = numpy.asarray(photo_list.whole(file.convert("RGB")))
+            pixels = numpy.array(photo_list.whole(file.convert("RGB")))
         with torch.no_grad():
             make = lambda: load_family(family)[0](to_planes(torch.from_numpy(pixels)[None]))[0].numpy()  # noqa: E731, B023
             latents = kept(f"{family}-{use}-{photo['name']}", make)
