@@ -10,12 +10,12 @@ const refusals: Record<WeightsKind, string> = {
   encoder: 'this is an encoder, from pictures to latents: take the decoder, usually the file beside it',
   taehv: 'TAEHV: video decoders are not supported yet',
   vaeApprox: "this is A1111's VAEApprox: read it with vaeApprox()",
-  mini: "this is a mini decoder of this project's: read it with mini()",
+  mini: 'this is a mini decoder: read it with mini()',
   mlp: 'this is a per-pixel perceptron: read it with mlp()',
   vae: 'this is a full VAE: take the TAESD decoder of its family',
   other:
     "this is no decoder known here; supported are decoders of the TAESD family (taesd), A1111's VAEApprox (vaeApprox), " +
-    "this project's mini decoders (mini) and per-pixel perceptrons (mlp)",
+    'mini decoders (mini) and per-pixel perceptrons (mlp)',
 };
 
 /** Perceptrons are told by their tensors' dimensions too, the rest by names alone. */
@@ -27,7 +27,7 @@ export function weightsKind(weights: Weights): WeightsKind {
   if (nets.length > 0 && some(/(^|\.)\d+\.conv\.(1\.|6\.)?weight$/)) return 'taehv';
   if (nets.length > 0) return nets.every(({ encodes }) => encodes) ? 'encoder' : 'taesd';
   if (some(/(^|\.)conv1\.weight$/) && some(/(^|\.)conv8\.weight$/)) return 'vaeApprox';
-  if (['stem', 'rise', 'head'].some((part) => weights.has(`${part}.weight`))) return 'mini';
+  if (weights.has('stem.weight') && weights.has('rise.weight')) return 'mini';
   const perceptron = /^(in_proj|out_proj|hidden_layers\.\d+|(.*\.)?\d+)\.(weight|bias)$/;
   if (names.length > 0 && [...weights].every(([name, { shape }]) => perceptron.test(name) && shape.length <= 2))
     return 'mlp';

@@ -28,14 +28,13 @@ export const pixelShuffle: Op<PixelShuffleParams> = {
   // Nothing is multiplied, but numbers are moved.
   work: ({ channels }) => channels,
 
-  reference(input, shape, params, given) {
-    const [, height, width] = shape;
-    const output = given ?? new Float32Array(input.length);
-    const whole = { values: input, rows: height, first: 0 };
-    shuffleRows(whole, { values: output, rows: height * params.factor, first: 0 }, width, params, [
-      0,
-      height * params.factor,
-    ]);
+  reference(input, [, height, width], { factor }, output = new Float32Array(input.length)) {
+    const [rows, columns] = [height * factor, width * factor];
+    for (let k = 0; k < input.length; k++) {
+      const [x, y, c] = [k % columns, Math.floor(k / columns) % rows, Math.floor(k / columns / rows)];
+      const channel = (c * factor + (y % factor)) * factor + (x % factor);
+      output[k] = input[(channel * height + Math.floor(y / factor)) * width + Math.floor(x / factor)];
+    }
     return output;
   },
 
@@ -52,36 +51,6 @@ export const pixelShuffle: Op<PixelShuffleParams> = {
     };
   },
 };
-
-/** Rows of planes (C, rows, W): `rows` of them are in memory, and the picture's row `first` lies first. */
-interface Rows {
-  readonly values: Float32Array;
-  readonly rows: number;
-  readonly first: number;
-}
-
-/**
- * What `reference` does, for the output's rows first … end.
- * @param width of the input
- */
-export function shuffleRows(
-  input: Rows,
-  output: Rows,
-  width: number,
-  { channels, factor }: PixelShuffleParams,
-  [first, end]: readonly [number, number],
-): void {
-  const outputWidth = width * factor;
-  for (let c = 0; c < channels; c++)
-    for (let y = first; y < end; y++) {
-      const goal = (c * output.rows + y - output.first) * outputWidth;
-      const row = Math.floor(y / factor) - input.first;
-      for (let dx = 0; dx < factor; dx++) {
-        const source = (((c * factor + (y % factor)) * factor + dx) * input.rows + row) * width;
-        for (let x = 0; x < width; x++) output.values[goal + x * factor + dx] = input.values[source + x];
-      }
-    }
-}
 
 export const pixelShuffleExamples: Examples<PixelShuffleParams> = () => [
   { shape: [32, 6, 5], params: { channels: 8, factor: 2 } },

@@ -7,10 +7,10 @@ import { LatentPreviewError } from '../errors';
 import type { Conv2dParams } from '../ops/conv2d';
 import { conv2d, pixelShuffle } from '../ops/index';
 import { type Layer, paramsOf } from '../ops/op';
-import { shuffleRows } from '../ops/pixel-shuffle';
 import { elementCount, formatShape, type Shape } from '../tensor';
 import { type ConvModule, loadConvModule } from './module';
 import { type Placed, type Schedule, scheduleLayers, type Task } from './schedule';
+import { type HeldRows, shuffleRows } from './shuffle';
 
 export interface ConvRunner {
   /**
@@ -149,7 +149,7 @@ class LayerRunner implements ConvRunner {
     const conv = paramsOf(layer, conv2d);
     const shuffle = paramsOf(layer, pixelShuffle);
     if (shuffle) {
-      const rowsOf = (placed: Placed, { first }: { readonly first: number }) => ({
+      const rowsOf = (placed: Placed, { first }: { readonly first: number }): HeldRows => ({
         values: this.#view(placed),
         rows: placed.rows,
         first,
