@@ -15,12 +15,13 @@ from tae import FAMILIES, ROOT, load_family, read_safetensors
 
 # Deep, pale and grey ones alike.
 COLOURS = numpy.array(list(product((0, 64, 128, 191, 255), repeat=3)), numpy.float32)
+REDS = (COLOURS[:, 0] >= 128) & (COLOURS[:, 1:] <= 64).all(1)
 SIDE, EDGE = 128, 8
 
 
 def flat(family, net):
-    """Flat colours: (mean ΔRGB of a picture's mean, the worst one, the grid: how far means of the 64 places within a latent
-    pixel lie apart, the edge: how far the outermost latent pixels lie from the middle)."""
+    """Flat colours: {decoder: per colour, how far the middle lies off (cast), how far the means of the 64 places within a
+    latent pixel lie apart (grid), how far the outermost latent pixels lie from the middle (edge)}."""
     encode, decode = load_family(family)
     rows = {"mini": [], "tiny": []}
     for colour in COLOURS:
@@ -36,7 +37,7 @@ def flat(family, net):
             cast = numpy.abs(centre - colour).max()
             edge = numpy.abs(output[:, outer].mean(1) - centre).max()
             rows[name].append((cast, numpy.ptp(places, axis=(1, 2)).max(), edge))
-    return {name: (*numpy.mean(found, 0), *numpy.max(found, 0)) for name, found in rows.items()}
+    return {name: numpy.array(found) for name, found in rows.items()}
 
 
 def edges(family, net):
@@ -54,7 +55,7 @@ def edges(family, net):
 
 
 def main():
-    print("flat colours: mean and worst of: cast, grid, edge; photos: error at the edge over the mean error")
+    print("flat colours, cast, grid and edge: mean | mean of deep reds | worst; photos: error at the edge over that of all")
     with torch.no_grad():
         for family in sys.argv[1:] or FAMILIES:
             path = ROOT / f"weights/mini-{family}.safetensors"
@@ -63,9 +64,9 @@ def main():
             net = from_weights(read_safetensors(path))
             found, shares = flat(family, net), edges(family, net)
             for name, values in found.items():
-                means = " ".join(f"{value:5.1f}" for value in values[:3])
-                worst = " ".join(f"{value:5.1f}" for value in values[3:])
-                print(f"{family:6} {name}  mean {means}  worst {worst}  edge {shares[name]:.2f}", flush=True)
+                rows = (values.mean(0), values[REDS].mean(0), values.max(0))
+                columns = "  |  ".join(" ".join(f"{value:5.1f}" for value in row) for row in rows)
+                print(f"{family:6} {name}  {columns}  |  {shares[name]:.2f}", flush=True)
 
 
 if __name__ == "__main__":
