@@ -99,8 +99,11 @@ const measured = new Map<string, Promise<number>>();
  */
 export async function openBest<T extends Candidate>(choice: Choice<T>): Promise<T> {
   const { format, map, frameBudget, open, patience = defaultPatience } = choice;
-  // A variant's id asks for that variant's table.
-  if (!isOurs(format) || !minis[format.id] || !(frameBudget > 0)) return open(map);
+  // A variant's id asks for that variant's table. Software GPUs take seconds to compile convolutions, and are slower than
+  // the CPU at them.
+  const always = frameBudget === Number.POSITIVE_INFINITY;
+  const unlikely = !(frameBudget > 0) || (choice.acquired?.software === true && !always);
+  if (unlikely || !isOurs(format) || !minis[format.id]) return open(map);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, patience, undefined);
@@ -164,7 +167,7 @@ async function measure<T extends Candidate>(
     return Math.min(await time(latents), await time(latents));
   };
   const probe = await best(probeSide);
-  // On the CPU, and on software GPUs, time goes with the work: there is nothing that could lie idle.
-  if (acquired?.software ?? true) return probe * (referenceSide / probeSide) ** 2;
+  // On the CPU time goes with the work: there is nothing that could lie idle.
+  if (!acquired) return probe * (referenceSide / probeSide) ** 2;
   return probe > frameBudget ? probe : best(referenceSide);
 }

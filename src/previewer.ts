@@ -33,7 +33,7 @@ export interface PreviewerOptions {
   readonly decoder?: Decoder | DecoderName;
   /**
    * For `auto`: milliseconds that the mini decoder may take from latents of 64×64 to pixels, as measured once on each
-   * device. Default 100: what people still take for at once, and less than most samplers take for a step, so that a
+   * device; never on software GPUs. Default 100: what people still take for at once, and less than most samplers take for a step, so that a
    * preview is there before the next one comes. 0: never the mini decoder; Infinity: always, without measuring.
    */
   readonly frameBudget?: number;

@@ -16,12 +16,12 @@ export interface MiniSize {
 /** What train/net.py starts from, with the most multiplications of those that are shipped. */
 export const shipped: MiniSize = { channels: 32, low: 48, lowBlocks: 1, high: 32, highBlocks: 2, riseSize: 1 };
 
-/** Multiplications per latent pixel; what is at twice the latents' size counts four times. */
-export const workPerPixel = ({ channels, low, lowBlocks, high, highBlocks, riseSize }: MiniSize): number =>
-  low * channels * 9 +
-  lowBlocks * 2 * low * low * 9 +
-  4 * high * low * riseSize ** 2 +
-  4 * high * 9 * (highBlocks * 2 * high + 48);
+/** Multiplications per latent pixel: what is at twice the latents' size counts four times. */
+export const workOf = (weights: Weights): number =>
+  [...weights].reduce((sum, [name, { shape }]) => {
+    const times = shape.length < 4 ? 0 : /^(high|head)\b/.test(name) ? 4 : 1;
+    return sum + times * shape.reduce((product, side) => product * side, 1);
+  }, 0);
 
 export function miniWeights({ channels, low, lowBlocks, high, highBlocks, riseSize }: MiniSize): Weights {
   const tensors = new Map<string, Tensor>();

@@ -23,7 +23,7 @@ export const decodingOptions = {
     type: 'string',
     short: 'd',
     value: 'WHAT',
-    help: "auto (default): mini where the device is fast enough for it, else map. mini: the small decoder that the package carries for the format. map: the map that it carries, or the published table. linear: that table. Or a file: a map that fit made, weights of the TAESD family, VAEApprox, a mini decoder or an MLP as .safetensors, an MLP or polynomial coefficients as JSON.",
+    help: 'auto (default): mini where the device is fast enough for it, else map. mini: the small decoder that the package carries for the format. map: the map that it carries, or the published table. linear: that table. Or a file: a map that fit made, weights of the TAESD family, VAEApprox, a mini decoder or an MLP as .safetensors, an MLP or polynomial coefficients as JSON.',
   },
   item: { type: 'string', value: 'N', help: 'Which item of a batch, from 0. Default: 0.' },
   frame: { type: 'string', value: 'N', help: 'Which latent frame of a video, from 0. Default: the middle one.' },

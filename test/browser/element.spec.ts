@@ -18,7 +18,7 @@ for (const backend of ['cpu', 'webgpu'])
     expect(detail.decoder).toContain('sdxl cubic');
     const expected = await page.evaluate(async () => {
       const { createPreviewer, loadLatents } = (await import('/browser-suite.js' as string)) as Suite;
-      const cpu = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+      const cpu = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
       const { width, height, data } = await cpu.toImageData(await loadLatents('/sdxl.safetensors'));
       return { width, height, data: [...data] };
     });
