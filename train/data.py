@@ -214,6 +214,10 @@ def kept(name, make):
 def run(net, array, prepare, finish, batch=4):
     """The net over (N, …), in bfloat16 where that is faster: what it loses is less than the latents' own noise."""
     net = net.to(device, memory_format=torch.channels_last)
+    for module in net.modules():
+        if isinstance(module, torch.nn.GroupNorm):
+            # On CPUs it takes no input of another type than its weights.
+            module.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
     done = []
     with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
         for start in range(0, len(array), batch):
