@@ -5,7 +5,8 @@ Needs: torch, numpy.
 
 Two small nets with random weights, of other widths and depths than any that is shipped, each with its weights; and every
 weights/mini-*.safetensors, which is not copied. The output is computed in float64 from the weights as the file has them,
-float16, and from a float32 input, then rounded to float32, unclamped. mini.json is the index.
+float16, and from a float32 input, then rounded to float32, unclamped. mini.json is the index. flat.json holds the latents of
+flat colours: what each family's tiny encoder gives in the middle of them.
 """
 
 import json
@@ -15,7 +16,7 @@ import sys
 import numpy
 import torch
 
-from tae import FAMILIES, ROOT, read_safetensors, write_safetensors
+from tae import FAMILIES, ROOT, load_family, read_safetensors, write_safetensors
 
 sys.path.insert(0, str(ROOT / "train"))
 from net import Mini, from_weights  # noqa: E402
@@ -23,6 +24,7 @@ from net import Mini, from_weights  # noqa: E402
 FOLDER = ROOT / "test/fixtures/mini"
 SIZE_LIMIT = 200_000
 SEED = 43
+COLOURS = ["000000", "ffffff", "808080", "ff0000", "c00000", "00ff00", "0000ff", "ffff00", "00ffff", "ff00ff", "c08060"]
 # name: what net.Mini takes, and the input's shape.
 TINY = {
     "tiny": ({"channels": 4, "low_width": 8, "low_blocks": 1, "high_width": 4, "high_blocks": 1}, (1, 4, 5, 3)),
@@ -43,6 +45,13 @@ def randomise(net, generator):
         else:
             values = values * 0.1 + (0.5 if name == "head.bias" else 0)
         parameter.data = torch.from_numpy(values).half().float()
+
+
+def flat_latents(encode, colour):
+    pixels = torch.tensor([int(colour[k : k + 2], 16) / 255 for k in (0, 2, 4)])
+    with torch.no_grad():
+        latents = encode(pixels.view(1, 3, 1, 1).expand(1, 3, 128, 128))
+    return [round(float(value), 4) for value in latents[0, :, 8, 8]]
 
 
 def main():
@@ -78,6 +87,11 @@ def main():
 
     text = ",\n".join(f"  {json.dumps(entry)}" for entry in entries)
     (FOLDER / "mini.json").write_text(f'{{"entries": [\n{text}\n]}}\n')
+    flat = {}
+    for family in FAMILIES:
+        encode, _ = load_family(family)
+        flat[family] = {colour: flat_latents(encode, colour) for colour in COLOURS}
+    (FOLDER / "flat.json").write_text(json.dumps(flat) + "\n")
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
     assert size < SIZE_LIMIT, f"{size} bytes of fixtures, at most {SIZE_LIMIT}"
 
