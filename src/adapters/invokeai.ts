@@ -13,8 +13,8 @@ import { keepSocketIo } from './socket-io';
 /** What is used of a socket of the package `socket.io-client`. */
 export interface SocketIoLike {
   readonly connected: boolean;
-  on(event: string, listener: (data: never) => void): unknown;
-  off(event: string, listener: (data: never) => void): unknown;
+  on(event: string, listener: (data: unknown) => void): unknown;
+  off(event: string, listener: (data: unknown) => void): unknown;
   emit(event: string, data: object): unknown;
 }
 
