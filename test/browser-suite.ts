@@ -10,6 +10,7 @@ export * from '../demo/recipes/07-own-map';
 export * from '../demo/recipes/08-fit';
 export * from '../demo/recipes/09-steps';
 export * from '../demo/recipes/10-element';
+export * from '../demo/recipes/11-adapters';
 export { readComfyuiSteps } from '../src/adapters/comfyui';
 export { latentsFromOrt } from '../src/adapters/onnxruntime';
 export { latentsFromTfjs } from '../src/adapters/tfjs';

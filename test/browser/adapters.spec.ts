@@ -97,7 +97,7 @@ for (const bundle of ['ort.webgpu.bundle.min.mjs', 'ort.bundle.min.mjs'])
     await watch(page);
     const result = await page.evaluate(
       async ([bundle, model, ramp, side]) => {
-        const { createPreviewer, LatentPreviewError, latentsFromOrt } = (await import(
+        const { createPreviewer, LatentPreviewError, latentsFromOrt, showOrt } = (await import(
           '/browser-suite.js' as string
         )) as Suite;
         const ort = (await import(`/${bundle}` as string)) as Ort;
@@ -119,13 +119,12 @@ for (const bundle of ['ort.webgpu.bundle.min.mjs', 'ort.bundle.min.mjs'])
         const tensor = await run(ramp);
         const { calls } = window as unknown as { calls: Call[] };
         calls.length = 0;
-        const latents = latentsFromOrt(tensor);
-        await previewer.toCanvas(latents, canvas);
+        await showOrt(previewer, canvas, tensor);
         const ours = [...calls];
         const about = {
           location: tensor.location,
           size: (tensor.gpuBuffer as GPUBuffer).size,
-          sameBuffer: (latents.tensor as { buffer: unknown }).buffer === tensor.gpuBuffer,
+          sameBuffer: (latentsFromOrt(tensor).tensor as { buffer: unknown }).buffer === tensor.gpuBuffer,
           sameDevice: previewer.device === device,
         };
         tensor.dispose();
@@ -267,3 +266,41 @@ for (const backend of ['cpu', 'webgpu'] as const)
       'file: stream: a picture of 30 bytes (image/jpeg) cannot be decoded; it may be cut short',
     );
   });
+
+test('A1111 and InvokeAI: the recipe shows their pictures, a small one as large as the image', async ({
+  suite: page,
+}) => {
+  const idle = { progress: 0, state: { job_count: 0 }, current_image: null };
+  const working = { progress: 0.5, state: { job_count: 1 }, current_image: jpeg(70).toString('base64') };
+  let asked = 0;
+  await page.route('http://127.0.0.1:7860/sdapi/v1/progress*', (route) =>
+    route.fulfill({ json: asked++ === 0 ? working : idle, headers: { 'access-control-allow-origin': '*' } }),
+  );
+  const heard: unknown[] = [];
+  await page.routeWebSocket(/^ws:\/\/127.0.0.1:9090\/ws\/socket.io\/\?EIO=4&transport=websocket$/, (socket) => {
+    socket.onMessage((message) => {
+      heard.push(message);
+      if (message === '40') socket.send('40{"sid":"s"}');
+      else {
+        const image = { width: 24, height: 18, dataURL: `data:image/jpeg;base64,${jpeg(180).toString('base64')}` };
+        socket.send(`42${JSON.stringify(['invocation_progress', { queue_id: 'default', item_id: 1, image }])}`);
+      }
+    });
+    socket.send('0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000}');
+  });
+  await addCanvas(page);
+  await page.evaluate(async () => {
+    const { createPreviewer, servers, showServer } = (await import('/browser-suite.js' as string)) as Suite;
+    const previewer = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+    const canvas = document.querySelector('canvas')!;
+    await showServer(previewer, canvas, servers.a1111());
+    Object.assign(window, { next: () => void showServer(previewer, canvas, servers.invokeai()) });
+  });
+  const { width, height, rgb } = await seen(page);
+  expect([width, height, Math.min(...rgb), Math.max(...rgb)]).toEqual([8, 6, 70, 70]);
+  await page.evaluate(() => (window as unknown as { next: () => void }).next());
+  await expect.poll(() => page.evaluate(() => document.querySelector('canvas')!.width)).toBe(24);
+  const larger = await seen(page);
+  expect([larger.width, larger.height, Math.min(...larger.rgb), Math.max(...larger.rgb)]).toEqual([24, 18, 180, 180]);
+  expect(heard).toEqual(['40', '42["subscribe_queue",{"queue_id":"default"}]']);
+});
