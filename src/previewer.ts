@@ -8,13 +8,14 @@ import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import { formats, resolveFormat } from './formats/index';
-import type { GpuDecoder, Job } from './gpu/decode';
-import { type AcquiredDevice, type Backend, findDevice } from './gpu/device';
+import type { Job } from './gpu/decode';
+import { type AcquiredDevice, type Backend, findDevice, type GivenDevice } from './gpu/device';
 import type { Precision } from './gpu/precision';
 import type { OutputSize } from './gpu/resizer';
 import type { Latents } from './latents';
 import { maps } from './maps/maps';
 import type { Filter } from './ops/resize';
+import type { DeviceLoss, GpuSide, OnDevice } from './recovery';
 import { type LatentView, type Selection, selectFrame, selectFrames, viewLatents } from './view';
 
 export interface PreviewerOptions {
@@ -25,8 +26,18 @@ export interface PreviewerOptions {
    * `flux2`) that map; for every other id and for objects of your own `linear(format)`, the published table.
    */
   readonly decoder?: Decoder;
-  /** Your own device; it is never destroyed here. Given, `auto` always uses it. */
-  readonly device?: GPUDevice;
+  /**
+   * Your own device; it is never destroyed here, nor replaced. Given, `auto` always uses it.
+   * Or a function that gives one, for several previewers to share: it is asked again where that one is lost, and should
+   * then give all of them the same new one. Undefined means the CPU.
+   */
+  readonly device?: GivenDevice;
+  /**
+   * Called when the device was lost, as in a crash of the GPU process. A device that the previewer made, or got from a
+   * function, is replaced: three times at most until a picture is decoded again. What was being decoded is decoded again on
+   * the new one, and later calls wait for it. Where it was yours, or nothing helps, every call rejects with `loss.error`.
+   */
+  readonly onDeviceLost?: (loss: DeviceLoss) => void;
   /**
    * `auto` (default): the GPU where there is a real one, else the CPU, which beats a software GPU for per-pixel maps.
    * `webgpu`: the GPU even if it is a software one, or an error. `cpu`: never the GPU.
@@ -62,7 +73,7 @@ export interface Previewer {
   readonly decoder: Decoder;
   /** Where it decodes. */
   readonly backend: 'webgpu' | 'cpu';
-  /** The device it decodes on; undefined on the CPU. */
+  /** The device it decodes on, after a loss the new one; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
   /** What its activations and weights are in; `float32` for per-pixel maps and on the CPU. */
   readonly precision: Precision;
@@ -85,7 +96,8 @@ export interface Previewer {
    * Records the decode into your encoder and submits nothing. The rgba8 texture stays the previewer's, is written again by
    * the next frame of its size, and goes once eight other sizes were decoded, or some that took 256 MiB together. Latents in CPU memory are uploaded at once, so submit before you record others;
    * latents in a buffer of your device are read where they are.
-   * @throws LatentPreviewError `gpu-unavailable` on the CPU backend, `shape`, `gpu-limit`
+   * @throws LatentPreviewError `gpu-unavailable` on the CPU backend, `shape`, `gpu-limit`, `gpu-lost`, also until a lost
+   *   device is replaced
    */
   record(encoder: GPUCommandEncoder, latents: Latents, options?: FrameOptions): GPUTexture;
   /** Frees what the previewer made; the device only if it made that. Calls after it reject with `gpu-lost`. */
@@ -101,6 +113,7 @@ export async function createPreviewer({
   format,
   decoder,
   device,
+  onDeviceLost,
   backend = 'auto',
   precision = 'auto',
 }: PreviewerOptions): Promise<Previewer> {
@@ -124,12 +137,22 @@ export async function createPreviewer({
     return new DecodingPreviewer(resolved, chosen, { decode: (...what) => decodeEach(cpu, ...what) });
   }
   const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
-  const [{ createGpuDecoder }, { frameJobs }] = await Promise.all([import('./gpu/decode'), import('./frames')]);
-  const { software } = acquired;
-  const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output, { precision, software });
-  const jobsOf: OnGpu['jobsOf'] = (...what) =>
-    frameJobs({ gpu, device: acquired.device, format: resolved, decoder: chosen }, ...what);
-  return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu, jobsOf });
+  const [{ createGpuDecoder }, { frameJobs }, { GpuSide }] = await Promise.all([
+    import('./gpu/decode'),
+    import('./frames'),
+    import('./recovery'),
+  ]);
+  const make = async ({ device, software }: AcquiredDevice): Promise<OnDevice> => {
+    const gpu = await createGpuDecoder(device, chosen.channels, chosen.layers, output, { precision, software });
+    return { device, gpu, jobsOf: (...what) => frameJobs({ gpu, device, format: resolved, decoder: chosen }, ...what) };
+  };
+  const ours = typeof device !== 'object';
+  const again = ours ? () => findDevice('webgpu', device) : undefined;
+  return new DecodingPreviewer(
+    resolved,
+    chosen,
+    await GpuSide.start(acquired, { make, ...(again && { again }), ...(onDeviceLost && { onLost: onDeviceLost }) }),
+  );
 }
 
 /** What is used where no decoder is given. */
@@ -139,12 +162,6 @@ async function bestDecoder(format: LatentFormat): Promise<Decoder> {
   if (!load) return linear(format);
   const [{ latentMap }, map] = await Promise.all([import('./decoders/latent-map'), load()]);
   return latentMap(map);
-}
-
-interface OnGpu extends AcquiredDevice {
-  readonly gpu: GpuDecoder;
-  /** Of latents. */
-  readonly jobsOf: (latents: Latents, view: LatentView, selections: readonly Selection[], size: OutputSize) => Job[];
 }
 
 interface OnCpu {
@@ -160,24 +177,29 @@ class DecodingPreviewer implements Previewer {
   readonly format: LatentFormat;
   readonly decoder: Decoder;
   readonly backend: 'webgpu' | 'cpu';
-  readonly device: GPUDevice | undefined;
-  readonly precision: Precision;
-  readonly #on: OnGpu | OnCpu;
+  readonly #on: GpuSide | OnCpu;
   #bitmapCanvas: OffscreenCanvas | undefined;
   #destroyed = false;
 
-  constructor(format: LatentFormat, decoder: Decoder, on: OnGpu | OnCpu) {
+  constructor(format: LatentFormat, decoder: Decoder, on: GpuSide | OnCpu) {
     this.format = format;
     this.decoder = decoder;
     this.#on = on;
-    this.backend = 'gpu' in on ? 'webgpu' : 'cpu';
-    this.device = 'gpu' in on ? on.device : undefined;
-    this.precision = 'gpu' in on ? on.gpu.precision : 'float32';
+    this.backend = 'decode' in on ? 'cpu' : 'webgpu';
+  }
+
+  get device(): GPUDevice | undefined {
+    return 'decode' in this.#on ? undefined : this.#on.last?.device;
+  }
+
+  get precision(): Precision {
+    return ('run' in this.#on && this.#on.last?.gpu.precision) || 'float32';
   }
 
   async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
     const on = this.#alive();
-    if ('gpu' in on && gpuContext(canvas, on.device)) return this.#show(on, latents, canvas, options, () => {});
+    if ('run' in on && this.device && gpuContext(canvas, this.device))
+      return this.#show(on, latents, canvas, options, () => {});
     drawPicture(canvas, await this.#toPicture(latents, options));
   }
 
@@ -217,28 +239,29 @@ class DecodingPreviewer implements Previewer {
         'gpu-unavailable',
         'previewer: record() needs the GPU, this previewer decodes on the CPU; create it with your `device`',
       );
-    const { source, size } = this.#job(on, latents, options);
-    return on.gpu.record(encoder, source(), size);
+    const { source, size } = this.#job(on.current, latents, options);
+    return on.current.gpu.record(encoder, source(), size);
   }
 
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    if ('decode' in this.#on) return;
-    this.#on.gpu.destroy();
-    if (this.#on.owned) this.#on.device.destroy();
+    if ('run' in this.#on) this.#on.destroy();
   }
 
   /** Onto a canvas that has, or can get, a WebGPU context. */
-  #show<T>(on: OnGpu, latents: Latents, canvas: Canvas, options: FrameOptions, done: () => T): Promise<T> {
-    const record = (encoder: GPUCommandEncoder, texture: GPUTexture): void => {
-      const { width, height } = texture;
-      // Not before: another size clears the canvas.
-      fitCanvas(canvas, width, height);
-      const target = gpuContext(canvas, on.device)?.getCurrentTexture();
-      if (target) encoder.copyTextureToTexture({ texture }, { texture: target }, [width, height]);
+  #show<T>(on: GpuSide, latents: Latents, canvas: Canvas, options: FrameOptions, done: () => T): Promise<T> {
+    const show = (on: OnDevice): Promise<T> => {
+      const record = (encoder: GPUCommandEncoder, texture: GPUTexture): void => {
+        const { width, height } = texture;
+        // Not before: another size clears the canvas.
+        fitCanvas(canvas, width, height);
+        const target = gpuContext(canvas, on.device)?.getCurrentTexture();
+        if (target) encoder.copyTextureToTexture({ texture }, { texture: target }, [width, height]);
+      };
+      return on.gpu.decode(this.#job(on, latents, options), { record, done }, options);
     };
-    return on.gpu.decode(this.#job(on, latents, options), { record, done }, options);
+    return on.run(show, latents, options);
   }
 
   async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
@@ -256,11 +279,13 @@ class DecodingPreviewer implements Previewer {
     const on = this.#alive();
     const size = this.#outputSize(view, options);
     if ('decode' in on) return on.decode(latents, size, selections, options);
-    const pixels = await on.gpu.readBack(on.jobsOf(latents, view, selections, size), options);
+    const read = ({ gpu, jobsOf }: OnDevice): Promise<Uint8ClampedArray<ArrayBuffer>[]> =>
+      gpu.readBack(jobsOf(latents, view, selections, size), options);
+    const pixels = await on.run(read, latents, options);
     return pixels.map((data) => ({ width: size.width, height: size.height, data }));
   }
 
-  #job(on: OnGpu, latents: Latents, options: FrameOptions): Job {
+  #job(on: OnDevice, latents: Latents, options: FrameOptions): Job {
     const view = this.#view(latents);
     const [job] = on.jobsOf(latents, view, [selectFrame(view, options)], this.#outputSize(view, options));
     return job;
@@ -289,7 +314,7 @@ class DecodingPreviewer implements Previewer {
     return { width: view.width * scale, height: view.height * scale, filter: resample };
   }
 
-  #alive(): OnGpu | OnCpu {
+  #alive(): GpuSide | OnCpu {
     if (this.#destroyed) throw new LatentPreviewError('gpu-lost', 'previewer: it was destroyed; create a new one');
     return this.#on;
   }
