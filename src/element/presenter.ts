@@ -216,7 +216,11 @@ export class Presenter {
     if (recovering || onCpu) {
       this.#stage.waiting();
       this.refresh();
-    } else this.#stage.failed(lostError(message, device));
+    } else {
+      // Nor what the losses before asked for.
+      this.#changed = false;
+      this.#stage.failed(lostError(message, device));
+    }
   }
 
   #fail(error: unknown): void {
