@@ -52,7 +52,9 @@ export class GpuSide {
   #recovering: Promise<void> | undefined;
   #failure: LatentPreviewError | undefined;
   #tries = 0;
-  readonly #end = new AbortController();
+  #ended = false;
+  /** Those who wait, to be told of the end. */
+  readonly #waiting = new Set<(reason: LatentPreviewError) => void>();
 
   private constructor(devices: Devices) {
     this.#devices = devices;
@@ -96,7 +98,7 @@ export class GpuSide {
         if (on === this.#on) this.#tries = 0;
         return result;
       } catch (error) {
-        if (this.#isEnded) throw destroyedError();
+        if (this.#ended) throw destroyedError();
         // Also of what waited in line on the lost one.
         if (!(error instanceof LatentPreviewError) || error.code !== 'gpu-lost') throw error;
         if (this.#failure) throw this.#failure;
@@ -112,16 +114,16 @@ export class GpuSide {
   }
 
   destroy(): void {
-    this.#end.abort(destroyedError());
+    this.#ended = true;
+    for (const reject of this.#waiting) reject(destroyedError());
     this.#release();
   }
 
-  get #isEnded(): boolean {
-    return this.#end.signal.aborted;
-  }
-
   #unlessEnded<T>(work: Promise<T>): Promise<T> {
-    return unlessAborted(work, this.#end.signal);
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      work.then(resolve, reject).then(() => this.#waiting.delete(reject));
+    });
   }
 
   #release(): void {
@@ -138,7 +140,7 @@ export class GpuSide {
     });
     this.#on = on;
     this.#owned = owned;
-    if (this.#isEnded) {
+    if (this.#ended) {
       this.#release();
       throw destroyedError();
     }
@@ -160,13 +162,13 @@ export class GpuSide {
     for (let lost: GPUDeviceLostInfo | undefined = first; again && this.#tries < mostTries; ) {
       if (lost) this.#tell(lost);
       await new Promise((resolve) => setTimeout(resolve, pauseMilliseconds * this.#tries++));
-      if (this.#isEnded) throw destroyedError();
+      if (this.#ended) throw destroyedError();
       try {
         const acquired = await again();
         if (!acquired) throw new LatentPreviewError('gpu-unavailable', 'gpu: there is no other device');
         return await this.#goOn(acquired);
       } catch (error) {
-        if (this.#isEnded) throw error;
+        if (this.#ended) throw error;
         failure = error;
         lost = lossIn(error);
         last = lost ?? last;
@@ -188,14 +190,14 @@ export class GpuSide {
     const { onLost } = this.#devices;
     const loss = { reason, message, recovering: !error, ...(error && { error }) };
     // What it throws is the caller's.
-    if (onLost && !this.#isEnded) queueMicrotask(() => onLost(loss));
+    if (onLost && !this.#ended) queueMicrotask(() => onLost(loss));
   }
 }
 
 const destroyedError = (): LatentPreviewError =>
   new LatentPreviewError('gpu-lost', 'previewer: it was destroyed meanwhile; create a new one');
 
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (!signal) return work;
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);

@@ -6,7 +6,7 @@ import { halfCases } from './half-suite';
 import { suiteCases } from './op-suite';
 import { checked, describeGpu } from './setup/gpu';
 
-describeGpu('the op suite on Dawn', async () => {
+describeGpu('107, 108, 109 the op suite on Dawn', async () => {
   const adapter = await navigator.gpu.requestAdapter();
   const device = await adapter?.requestDevice();
   afterAll(() => device?.destroy());

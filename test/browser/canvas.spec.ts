@@ -5,7 +5,7 @@ import { differingPictures } from '../tolerances';
 import { expect, type Suite, test } from './suite';
 
 for (const backend of ['webgpu', 'cpu'] as const) {
-  test(`every way out shows the same picture: ${backend}`, async ({ suite: page }) => {
+  test(`112 every way out shows the same picture, whatever size came before: ${backend}`, async ({ suite: page }) => {
     const wrong = await page.evaluate(async (backend) => {
       const { createPreviewer, latentsFromArray, noise } = (await import('/browser-suite.js' as string)) as Suite;
       const previewer = await createPreviewer({ format: 'sdxl', backend });
@@ -83,7 +83,7 @@ for (const backend of ['webgpu', 'cpu'] as const) {
   });
 }
 
-test('two previewers take turns on one canvas', async ({ suite: page }) => {
+test('102 two previewers take turns on one canvas', async ({ suite: page }) => {
   const differing = await page.evaluate(async () => {
     const { createPreviewer, latentsFromArray, noise } = (await import('/browser-suite.js' as string)) as Suite;
     const canvas = document.createElement('canvas');
@@ -104,7 +104,7 @@ test('two previewers take turns on one canvas', async ({ suite: page }) => {
   expect(differing).toEqual([false, true]);
 });
 
-test('decodes in a worker, onto a transferred canvas', async ({ suite: page }) => {
+test('110 decodes in a worker, onto a transferred canvas', async ({ suite: page }) => {
   const pixels = await page.evaluate(async () => {
     const { createPreviewer, latentsFromArray, noise } = (await import('/browser-suite.js' as string)) as Suite;
     const source = `
