@@ -17,7 +17,8 @@ import { differingPictures } from './tolerances';
 
 const latents = (channels = 4): Latents => latentsFromArray(noise(channels * 30, 1), { shape: [1, channels, 5, 6] });
 
-describeGpu('a device', async () => {
+// Kernels compile for a device anew, which takes a busy machine a while.
+describeGpu('a device', { timeout: 180_000 }, async () => {
   const device = await (await navigator.gpu.requestAdapter())?.requestDevice();
   afterAll(() => device?.destroy());
 

@@ -32,9 +32,9 @@ const outcome = (run: () => unknown): Promise<string> =>
         error instanceof LatentPreviewError ? `${error.code}: ${error.message}` : `untyped: ${error}`,
     );
 
-/** The same within a second. */
+/** The same, where nothing hangs: it takes no time but what a busy machine takes. */
 const soon = (run: () => unknown): Promise<string> =>
-  Promise.race([outcome(run), new Promise<string>((resolve) => setTimeout(() => resolve('hangs'), 1000))]);
+  Promise.race([outcome(run), new Promise<string>((resolve) => setTimeout(() => resolve('hangs'), 20_000))]);
 
 // A small kernel: it compiles for each device anew.
 const decoder = linear('sdxl');
@@ -74,7 +74,10 @@ async function withLosses(
   await takeGpuErrors();
 }
 
-describeGpu('a device that the previewer made', () => {
+// Kernels compile for each device anew, which takes a busy machine a while.
+const patience = { timeout: 180_000 };
+
+describeGpu('a device that the previewer made', patience, () => {
   it('94 is replaced where it is lost while nothing is decoded, and the next picture is right', () =>
     withLosses(async (previewer, losses) => {
       const first = previewer.device!;
@@ -238,7 +241,7 @@ describeGpu('a device that the previewer made', () => {
     }));
 });
 
-describeGpu('a device of the caller’s', () => {
+describeGpu('a device of the caller’s', patience, () => {
   it('96 is not replaced, destroyed or blamed: calls reject, and the event says what to do', async () => {
     const device = (await requestDevice('webgpu'))!;
     await withLosses(
@@ -323,7 +326,7 @@ describeGpu('a device of the caller’s', () => {
 });
 
 describe('destroy()', () => {
-  describeGpu('on the GPU', () => {
+  describeGpu('on the GPU', patience, () => {
     for (const [name, options, side] of [
       ['a map', { format: 'sdxl', decoder }, 8],
       ['a net', deep(), 32],
@@ -332,7 +335,7 @@ describe('destroy()', () => {
         withDevice(async (device) => {
           const latents = latentsFromArray(noise(4 * side ** 2, 1), { shape: [4, side, side] });
           const makes = [vi.spyOn(device, 'createBuffer'), vi.spyOn(device, 'createTexture')];
-          const ended = /^(done|gpu-lost: previewer: it was destroyed.*)$/;
+          const well = /^(done|gpu-lost: previewer: it was destroyed.*)$/;
           // At once, after some turns, and in the middle of slices.
           for (const turns of [0, 1, 5]) {
             const previewer = await createPreviewer({ ...options, device });
@@ -341,8 +344,10 @@ describe('destroy()', () => {
             const pending = [1, 2, 3].map(() => soon(() => previewer.toImageData(latents, { onProgress })));
             for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setTimeout(resolve));
             previewer.destroy();
+            const ended = performance.now();
             const live = makes.map(({ mock }) => mock.calls.length);
-            for (const end of await Promise.all(pending)) expect(end).toMatch(ended);
+            for (const end of await Promise.all(pending)) expect(end).toMatch(well);
+            expect(performance.now() - ended).toBeLessThan(1000);
             // Nothing is made that nobody would free.
             expect(makes.map(({ mock }) => mock.calls.length)).toEqual(live);
             expect(await soon(() => previewer.toImageData(latents))).toMatch(/^gpu-lost: .*it was destroyed/);
