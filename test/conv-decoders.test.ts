@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Decoder } from '../src/decoders/decoder';
 import type { Weights } from '../src/decoders/mlp';
 import { readTensorFile } from '../src/files/index';
-import { decoderFromWeights, LatentPreviewError, mlp, taesd, vaeApprox } from '../src/index';
+import { decoderFromWeights, LatentPreviewError, mini, mlp, taesd, vaeApprox } from '../src/index';
 import { type Tensor, tensorFromArray, toFloat32 } from '../src/tensor';
 import { domainMap } from '../src/view';
 import { type ConvFixture, convFixtures, readFixture, runReferences } from './conv-fixtures';
@@ -169,6 +169,7 @@ describe('decoderFromWeights', () => {
 describe('refusals', () => {
   const taesdWeights = fixture('taesd').weights();
   const approx = fixture('vae-approx').weights();
+  const miniWeights = fixture('mini-tiny').weights();
   const small = tensor(new Float32Array(1), [1]);
   const diffusers = (name: string): Map<string, Tensor> =>
     without(fixture('taesd-diffusers').weights(), (key) => key === name);
@@ -195,6 +196,42 @@ describe('refusals', () => {
       /TAEHV: video decoders are not supported yet/,
     ],
     ['a full VAE', () => taesd(new Map([['decoder.conv_in.weight', small]])), /a full VAE/],
+    [
+      'a mini decoder given to taesd',
+      () => taesd(miniWeights),
+      /^taesd: this is a mini decoder: read it with mini\(\)/,
+    ],
+    ['TAESD given to mini', () => mini(taesdWeights), /^mini: .*taesd\(\)/],
+    [
+      'nothing, to mini',
+      () => mini(new Map()),
+      /^mini: this is no decoder known here.*mini decoders \(mini\).*no tensors/,
+    ],
+    [
+      'a mini decoder without its head',
+      () => mini(without(miniWeights, (name) => name === 'head.weight')),
+      /^mini: no tensor 'head\.weight'; the file's names start with/,
+    ],
+    [
+      'a mini decoder with half a block',
+      () => decoderFromWeights(without(miniWeights, (name) => name === 'high.0.conv2.bias')),
+      /^mini: no tensor 'high\.0\.conv2\.bias'/,
+    ],
+    [
+      'a mini decoder that lacks its first block',
+      () => mini(renamed(miniWeights, (name) => name.replace('low.0.', 'low.1.'))),
+      /^mini: 'low\.1\.conv1\.weight' and 3 more is no tensor of the architecture/,
+    ],
+    [
+      'a mini decoder whose rise does not make whole pixels',
+      () => mini(replaced(miniWeights, 'rise.weight', [15, 8, 1, 1])),
+      /^mini: 'rise\.weight' has shape \(15, 8, 1, 1\), needed is \(16, 8, 1, 1\)/,
+    ],
+    [
+      'a mini decoder of another enlargement',
+      () => mini(replaced(miniWeights, 'head.weight', [12, 4, 3, 3])),
+      /^mini: 'head\.weight' has shape \(12, 4, 3, 3\), needed is \(48, inputs, 3, 3\)/,
+    ],
     ['VAEApprox given to taesd', () => taesd(approx), /vaeApprox\(\)/],
     ['TAESD given to vaeApprox', () => vaeApprox(taesdWeights), /^vaeApprox: .*taesd\(\)/],
     [
