@@ -14,7 +14,7 @@ import data
 import numpy
 import torch
 from net import Mini, cost, from_weights
-from tae import FAMILIES, ROOT, read_safetensors, write_safetensors
+from tae import FAMILIES, ROOT, write_safetensors
 from torch.nn import functional
 
 # Wider than this, 32 channels take more than 100 000 parameters.
@@ -22,11 +22,8 @@ LOW_WIDTH = {"flux2": 40}
 WARM_UP = 0.02
 # Of biases; weights have one of their own.
 RATE = 3e-3
-# Squared errors below this count as none. At first the pictures of flat squares, where next to nothing is wrong soon, must
-# not lead; at the end they do, so that no grid of eight pixels is left on them.
-FLOORS = (1e-4, 1e-5)
-# The second stage's rates, in those of the first.
-FINISH = 0.25
+# Squared errors below this count as none, so that pictures of flat squares, where next to nothing is wrong soon, do not lead.
+FLOOR = 1e-4
 
 
 def averaged(planes):
@@ -34,12 +31,12 @@ def averaged(planes):
     return functional.avg_pool2d(planes, 8)
 
 
-def loss_of(output, target, weight, floor):
+def loss_of(output, target, weight):
     """The mean of each picture's decibels, at full size and at the latents', turned into a loss: so a plain sky counts as
     much as a crowd, as it does in what is measured."""
     full = ((output - target) ** 2).mean((1, 2, 3))
     thumbnail = ((averaged(output) - averaged(target)) ** 2).mean((1, 2, 3))
-    return (torch.log(full + floor) + weight * torch.log(thumbnail + floor / 4)).mean()
+    return (torch.log(full + FLOOR) + weight * torch.log(thumbnail + FLOOR / 4)).mean()
 
 
 class Sampler:
@@ -140,10 +137,7 @@ def train(family, options):
     random = numpy.random.RandomState(options.seed)
     sampler = Sampler(family, options, random)
     chosen_by = data.photos(family, "choose")
-    if options.finish_only:
-        net = from_weights(read_safetensors(ROOT / f"weights/mini-{family}.safetensors"))
-    else:
-        net = new_net(sampler.latents.shape[1], options)
+    net = new_net(sampler.latents.shape[1], options)
     parameters, multiplications = cost(net)
     print(f"{family}: {parameters} parameters, {multiplications} multiplications per latent pixel", flush=True)
     assert parameters <= 100_000 and multiplications <= 346_000
@@ -153,25 +147,22 @@ def train(family, options):
     optimisers = [torch.optim.Adam(others, options.rate, (0.9, 0.99)), Muon(matrices, options.matrix_rate)]
     rates = [options.rate, options.matrix_rate]
     curve, losses, start = [], [], time.time()
-    total = options.steps + options.finish
-    for step in range(options.steps if options.finish_only else 0, total):
-        finishing = step >= options.steps
-        share = (step - options.steps) / options.finish if finishing else step / options.steps
-        factor = (FINISH if finishing else 1) * min(1, share / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * share))
+    for step in range(options.steps):
+        share = step / options.steps
+        factor = min(1, share / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * share))
         for optimiser, rate in zip(optimisers, rates):
             optimiser.param_groups[0]["lr"] = rate * factor + 1e-6
         latents, target = sampler.batch()
-        # What bfloat16 rounds away is as much as a grid that shows on flat colours.
-        with torch.autocast(data.device.type, dtype=torch.bfloat16, enabled=not finishing):
+        with torch.autocast(data.device.type, dtype=torch.bfloat16):
             output = net(latents)
-        loss = loss_of(output.float(), target, options.thumbnail, FLOORS[finishing])
+        loss = loss_of(output.float(), target, options.thumbnail)
         net.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for optimiser in optimisers:
             optimiser.step()
         losses.append(float(loss))
-        if step % (total // 15) == 0 or step + 1 == total:
+        if step % (options.steps // 12) == 0 or step + 1 == options.steps:
             thumbnail, full = mean(measure(net, chosen_by))
             loss_now = round(float(numpy.mean(losses[-200:])), 4)
             curve.append({"step": step, "loss": loss_now, "thumbnail": thumbnail, "full": full})
@@ -185,8 +176,6 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("family", choices=FAMILIES)
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--finish", type=int, default=250, help="steps of the second stage")
-    parser.add_argument("--finish-only", action="store_true", help="the second stage, from the weights that are there")
     parser.add_argument("--trial", help="a name: no weights are written")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="pictures")
@@ -213,15 +202,12 @@ def main():
         "format": options.family,
         "parameters": parameters,
         "multiplications": multiplications,
-        "options": {key: value for key, value in vars(options).items() if key not in ("family", "trial", "threads", "finish_only")},
+        "options": {key: value for key, value in vars(options).items() if key not in ("family", "trial", "threads")},
         "data": data.list_checksum(),
         "torch": torch.__version__,
         "choose": {"mean": mean(measure(net, data.photos(options.family, "choose")))},
         "curve": curve,
     }
-    if options.finish_only:
-        before = json.loads((ROOT / f"weights/mini-{options.family}.report.json").read_text())
-        report["curve"] = before["curve"] + curve
     if options.trial:
         folder = data.FOLDER / "trials"
         path = folder / f"{options.trial}.json"
