@@ -275,8 +275,8 @@ def mix(latents, random):
     if kind == 0:
         one = one + (other - one) * random.uniform(0.15, 0.85)
     elif kind == 1:
-        one = torch.where(torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(random.randint(2**31))) < 0.5, one, other)
-        one = smooth(one, random.uniform(0.7, 2.5))
+        coins = torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(random.randint(2**31)))
+        one = smooth(torch.where(coins < 0.5, one, other), random.uniform(0.7, 2.5))
     elif kind == 2:
         one = smooth(one, random.uniform(0.6, 4))
     else:
@@ -315,9 +315,9 @@ def photos(family, use):
             continue
         with Image.open(photo_list.find_file(photo)) as file:
             pixels = numpy.array(photo_list.whole(file.convert("RGB")))
+        source = to_planes(torch.from_numpy(pixels)[None])
         with torch.no_grad():
-            make = lambda: load_family(family)[0](to_planes(torch.from_numpy(pixels)[None]))[0].numpy()  # noqa: E731, B023
-            latents = kept(f"{family}-{use}-{photo['name']}", make)
+            latents = kept(f"{family}-{use}-{photo['name']}", lambda: load_family(family)[0](source)[0].numpy())  # noqa: B023
         found.append((photo["name"], latents, pixels))
     return found
 
