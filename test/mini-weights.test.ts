@@ -27,8 +27,13 @@ const lists = ['scripts/fit-maps/photos.json', 'train/photos.json'];
 const [maps, more] = lists.map((path) => json(path)) as [{ photos: Photo[]; reserved: Photo[] }, { photos: Photo[] }];
 
 // Full-size PSNR in dB over both photos, half a dB below what was measured when the weights were made.
-const floors: Readonly<Record<string, number>> = { sd15: 0, sdxl: 0, sd3: 0, flux: 0, flux2: 0 };
+const floors: Readonly<Record<string, number>> = { sd15: 22, sdxl: 22.3, sd3: 25.9, flux: 24.9, flux2: 22.7 };
 const families = Object.keys(floors);
+// Steps of 0..255 over colours as deep as can be. The latents themselves tell these apart that badly: on the same ones the
+// tiny decoders are off by up to 37 (SD1), 24 (SDXL) and 71 (FLUX.2).
+const casts: Readonly<Record<string, number>> = { sd15: 38, sdxl: 40, sd3: 12, flux: 12, flux2: 70 };
+// From lowest to highest of the 64 pixels of a latent one.
+const mostGrid = 14;
 
 function photo(name: string): ImageDataLike {
   const { width, height, data, channels } = decode(bytes(`test/fixtures/maps/${name}.png`));
@@ -105,7 +110,7 @@ describe.each(families)('%s', (id) => {
         const mean = middle.reduce((sum, value) => sum + value, 0) / 64;
         const wanted = Number.parseInt(colour.slice(2 * k, 2 * k + 2), 16);
         expect.soft(Math.abs(mean - wanted), `${colour}, ${'rgb'[k]}: ${mean}`).toBeLessThan(casts[id]!);
-        expect.soft(Math.max(...middle) - Math.min(...middle), `${colour}, ${'rgb'[k]}: grid`).toBeLessThan(grids[id]!);
+        expect.soft(Math.max(...middle) - Math.min(...middle), `${colour}, ${'rgb'[k]}: grid`).toBeLessThan(mostGrid);
       }
     }
   });
