@@ -8,6 +8,7 @@ import { alias, entries } from './scripts/entries.mjs';
 import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
+import { workerAddress } from './scripts/worker-address.mjs';
 import { workerNotices } from './scripts/worker-notices.mjs';
 
 /** The command `latent-preview`: built beside the library, and no entry that a page imports. */
@@ -18,6 +19,7 @@ const clientsOfCore = [
   { folder: commandFolder, core: './index.js' },
   // In dist/element or, as two entries need it, in dist/shared.
   { folder: normalizePath(join(root, 'src', 'element')), core: '../index.js' },
+  { folder: normalizePath(join(root, 'src', 'worker')), core: '../index.js' },
 ];
 
 /**
@@ -38,7 +40,7 @@ const modules = entries.filter((entry) => entry !== standaloneEntry);
 
 const library: UserConfig = {
   publicDir: false,
-  plugins: [wgsl(), clientsImportCore],
+  plugins: [wgsl(), workerAddress(), clientsImportCore],
   build: {
     target: 'es2022',
     minify: false,

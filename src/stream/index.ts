@@ -9,6 +9,7 @@ export {
   type PreviewStreamOptions,
   type ShownFrame,
   type StreamFrame,
+  type StreamPreviewer,
   type StreamStatistics,
 } from './preview-stream';
 export { type ReadStepsOptions, readLatentSteps, type StepSource } from './read-steps';

@@ -10,6 +10,9 @@ import { pipeFrames } from './pipe';
 /** What is shown: latents, or a step that `readLatentSteps` read. */
 export type StreamFrame = Latents | LatentStep;
 
+/** A previewer, here or in a worker. */
+export type StreamPreviewer = Pick<Previewer, 'toCanvas' | 'device'>;
+
 export interface ShownFrame {
   readonly frame: StreamFrame;
   /** From the beginning of its decode until it was on the canvas, the GPU's work included. */
@@ -82,7 +85,7 @@ export interface PreviewStream {
  * @throws LatentPreviewError `shape` where an option is out of range
  */
 export function createPreviewStream(
-  previewer: Previewer,
+  previewer: StreamPreviewer,
   canvas: Canvas,
   options: PreviewStreamOptions = {},
 ): PreviewStream {
@@ -102,7 +105,7 @@ interface Running extends Waiting {
 }
 
 class CanvasStream implements PreviewStream {
-  readonly #previewer: Previewer;
+  readonly #previewer: StreamPreviewer;
   readonly #canvas: Canvas;
   readonly #options: PreviewStreamOptions;
   readonly #maxInFlight: number;
@@ -123,7 +126,7 @@ class CanvasStream implements PreviewStream {
   #milliseconds: number | undefined;
   #totalMilliseconds = 0;
 
-  constructor(previewer: Previewer, canvas: Canvas, options: PreviewStreamOptions) {
+  constructor(previewer: StreamPreviewer, canvas: Canvas, options: PreviewStreamOptions) {
     const { maxInFlight = 1, timeBudget = 1000, pauseWhenHidden = true } = options;
     if (!Number.isInteger(maxInFlight) || maxInFlight < 1)
       throw new LatentPreviewError('shape', `stream: maxInFlight ${maxInFlight}; it is a whole number from 1`);
