@@ -229,13 +229,8 @@ describe('a previewer in a worker', () => {
 });
 
 // The first example of each op.
-const examples = [
-  ...new Map(
-    opExamples()
-      .reverse()
-      .map((example) => [example.layer.name, example]),
-  ).values(),
-].map(({ shape, layer }) => ({ name: layer.name, shape, layer }));
+const byOp = new Map([...opExamples()].reverse().map((example) => [example.layer.name, example]));
+const examples = [...byOp].map(([name, example]) => ({ name, ...example }));
 
 it.each(examples)('sends layer $name as it is', ({ shape, layer }) => {
   const { name, bound, from, add } = layer;

@@ -12,8 +12,9 @@ export function startWorker(): Worker {
   } catch (cause) {
     throw new LatentPreviewError(
       'worker',
-      "worker: the page may not start it; where the library's files come from another origin, start a worker from your own " +
-        "that imports 'latent-preview/worker/run', and pass it as `worker`",
+      `worker: it may not be started (${cause instanceof Error ? cause.message : cause}); where the library's files come from ` +
+        'another origin, or the page uses Trusted Types, start a worker of your own that imports ' +
+        "'latent-preview/worker/run', and pass it as `worker`",
       { cause },
     );
   }
