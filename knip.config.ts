@@ -16,13 +16,17 @@ const config: KnipConfig = {
         ...entries.map(({ source }) => relative(root, source)),
         'src/cli/index.ts',
         'demo/recipes/*.ts',
-        'examples/*.mjs',
         'scripts/live-steps.ts',
         'scripts/*.mjs',
         'scripts/fit-maps/*.mjs',
         'test/browser-suite.ts',
         'test/naga/suite.ts',
       ],
+    },
+    examples: {
+      entry: ['*.mjs', '*/main.{ts,tsx}', '*/vite.config.ts', 'next/app/*.jsx', 'next/next.config.mjs'],
+      // Its users install it; run by the test of the examples.
+      ignoreDependencies: ['latent-preview', 'typescript', 'vite', 'svelte-check', 'vue-tsc', '@types/react-dom'],
     },
     bench: {
       entry: ['*.mjs', 'page/main.ts', 'page/node.ts'],

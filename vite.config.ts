@@ -1,5 +1,5 @@
-// Three things are built: the library (`vite build`), the library in one file beside it (`vite build --mode standalone`), and
-// the demo page (`vite build --mode demo`; `vite` serves it).
+// Three things are built: the library (`vite build`), the library in single files beside it (`vite build --mode standalone`,
+// `--mode standalone-element`), and the demo page (`vite build --mode demo`; `vite` serves it).
 
 import { join } from 'node:path';
 import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
@@ -35,8 +35,8 @@ const clientsImportCore: Plugin = {
   },
 };
 
-const [standaloneEntry] = entries.filter(({ place }) => place === 'standalone');
-const modules = entries.filter((entry) => entry !== standaloneEntry);
+const isStandalone = ({ place }: (typeof entries)[number]): boolean => place.startsWith('standalone');
+const modules = entries.filter((entry) => !isStandalone(entry));
 
 const library: UserConfig = {
   publicDir: false,
@@ -62,13 +62,15 @@ const library: UserConfig = {
   },
 };
 
-const standalone: UserConfig = {
+/** One file, one build. */
+const standalone = ({ place, source }: (typeof entries)[number]): UserConfig => ({
   publicDir: false,
-  plugins: [wgsl()],
+  // The file is its own worker's too.
+  plugins: [wgsl(), workerAddress(() => 'import.meta.url')],
   build: {
     target: 'es2022',
     emptyOutDir: false,
-    lib: { entry: { standalone: standaloneEntry.source }, formats: ['es'] },
+    lib: { entry: { [place]: source }, formats: ['es'] },
     rolldownOptions: {
       // Vite leaves the spaces in modules of a library.
       output: {
@@ -78,7 +80,7 @@ const standalone: UserConfig = {
       },
     },
   },
-};
+});
 
 const notices = { fileName: 'licences.md' };
 const { worker, page } = workerNotices(notices.fileName);
@@ -98,5 +100,6 @@ const demo: UserConfig = {
 
 export default defineConfig(({ command, mode }) => {
   if (command === 'serve' || mode === 'demo') return demo;
-  return mode === 'standalone' ? standalone : library;
+  const single = entries.filter(isStandalone).find(({ place }) => place === mode.replace('-', '/'));
+  return single ? standalone(single) : library;
 });

@@ -51,8 +51,8 @@ export interface WorkerPreviewer {
   /**
    * Decodes onto a canvas and sets its size. Resolves once the frame is drawn, the GPU's work included.
    *
-   * A canvas without a context goes to the worker for good, which draws on it without the page. One with a context `2d` or
-   * `bitmaprenderer` stays the page's and gets an ImageBitmap.
+   * A canvas without a context goes to the worker for good, which draws on it without the page; its `width` and `height` follow
+   * with the browser's next frame. One with a context `2d` or `bitmaprenderer` stays the page's and gets an ImageBitmap.
    */
   toCanvas(latents: Latents, canvas: Canvas, options?: WorkerFrameOptions): Promise<void>;
   /** sRGB, 8 bits, opaque. Its memory is handed over, not copied. */
