@@ -21,6 +21,7 @@ const config: KnipConfig = {
         'scripts/fit-maps/*.mjs',
         'test/browser-suite.ts',
         'test/naga/suite.ts',
+        'test/firefox/suite.ts',
       ],
     },
     examples: {

@@ -149,14 +149,13 @@ async function frameworks() {
 }
 
 async function firefox() {
-  const executable = ensureFirefox();
-  if (!executable) return missing('Firefox', 'there is none; apt-get installs firefox-esr only as root on Debian');
+  if (!ensureFirefox()) return missing('Firefox', 'there is none; apt-get installs firefox-esr only as root on Debian');
   const naga = ensureNaga();
   if (naga.missing) return missing('Firefox', naga.missing);
   const { runInFirefox } = await import('../test/firefox/run.mjs');
   return counted(
     'firefox',
-    (file) => runInFirefox({ executable, environment: naga.environment, report: file }),
+    (file) => runInFirefox({ report: file }),
     (summary) => summary,
   );
 }
@@ -213,7 +212,12 @@ const steps = [
     needs: 'dist/index.d.ts',
     run: frameworks,
   },
-  { name: 'firefox', title: 'The core in Firefox (compiler Naga; lavapipe)', run: firefox },
+  {
+    name: 'firefox',
+    title: 'The core in Firefox (wgpu, compiler Naga; lavapipe)',
+    needs: 'dist/worker/run.js',
+    run: firefox,
+  },
 ];
 
 const { values: options } = parseArgs({ options: { only: { type: 'string' } } });
