@@ -9,14 +9,14 @@ import { firefox } from '../../bench/browsers.mjs';
 import { root } from '../../scripts/setup.mjs';
 import { bundle } from '../naga/bundle.mjs';
 
-const limitMilliseconds = 240_000;
+const limitMilliseconds = 420_000;
 
 const page = `<!doctype html><meta charset="utf-8"><title>suite</title><body><script type="module">
   const post = (path, body) => fetch(path, { method: 'POST', body: JSON.stringify(body) });
   addEventListener('error', ({ message }) => post('/failure', message));
   try {
     const { runSuite } = await import('/suite.js');
-    await post('/result', await runSuite(SHARED));
+    await post('/result', await runSuite(SHARED, (part) => post('/say', part)));
   } catch (error) {
     await post('/failure', error + '\\n' + error.stack);
   }
@@ -73,9 +73,11 @@ export async function runInFirefox({ report }) {
   const posted = new Promise((resolve) => {
     settle = resolve;
   });
-  const server = serve(code, folders, (path, body) =>
-    settle(path === '/result' ? body : [{ name: 'the suite', ok: false, message: body }]),
-  );
+  const started = performance.now();
+  const server = serve(code, folders, (path, body) => {
+    if (path === '/say') console.log(`${((performance.now() - started) / 1000).toFixed(1)} s  ${body}`);
+    else settle(path === '/result' ? body : [{ name: 'the suite', ok: false, message: body }]);
+  });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const browser = open(`http://127.0.0.1:${server.address().port}/`);
   const timer = setTimeout(

@@ -36,6 +36,10 @@ function equal(actual: string, expected: string): void {
 
 const addCanvas = (): HTMLCanvasElement => document.body.appendChild(document.createElement('canvas'));
 
+/** Until what was drawn is on the screen. */
+const nextFrames = (): Promise<unknown> =>
+  new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 100))));
+
 /** Numbers as the .json beside a fixture has them: `nan` and infinities are words. */
 const same = (a: number, b: number | string): boolean => Object.is(a, Number(b));
 
@@ -49,7 +53,8 @@ for (const backend of ['webgpu', 'cpu'] as const) {
     const canvas = addCanvas();
     for (const size of [{ width: 7, height: 6 }, undefined]) {
       await previewer.toCanvas(colour(200, 100, 50), canvas, size ? { size } : {});
-      // In the task that drew it: a frame later a WebGPU canvas may be empty.
+      // Firefox would end here where a canvas's format did not suit it.
+      await nextFrames();
       equal(seen(canvas), `${size ? '7×6' : '5×3'} 200 100 50 255`);
     }
     equal(seen(await previewer.toImageBitmap(colour(1, 2, 3))), '5×3 1 2 3 255');
@@ -73,8 +78,7 @@ for (const backend of ['webgpu', 'cpu'] as const) {
     equal(await said, `${backend} pixel`);
     equal(element.state, 'shown');
     const canvas = element.shadowRoot?.querySelector('canvas');
-    // A WebGPU canvas cannot be read any more.
-    if (backend === 'cpu') equal(seen(canvas!).replace(/^\d+×\d+ /, ''), '20 40 60 255');
+    equal(seen(canvas!).replace(/^\d+×\d+ /, ''), '20 40 60 255');
     element.remove();
   };
 
@@ -86,6 +90,7 @@ for (const backend of ['webgpu', 'cpu'] as const) {
     const previewer = await createWorkerPreviewer({ format: 'pixel', backend });
     equal(previewer.backend, backend);
     await previewer.toCanvas(colour(9, 9, 9), addCanvas());
+    await nextFrames();
     const [plain, mine] = [addCanvas(), addCanvas()];
     plain.getContext('2d');
     mine.getContext('bitmaprenderer');
@@ -116,8 +121,11 @@ for (const file of ['float32.npy', 'float16-big-endian.npy', 'npz-deflated.npz',
 
 const goldens: readonly GoldenFamily[] = ['taesd', 'vaeApprox sdxl'];
 
-/** @param shared whether the server has ../shared/fixtures */
-export async function runSuite(shared: boolean): Promise<SuiteResult[]> {
+/**
+ * @param shared whether the server has ../shared/fixtures
+ * @param say is told each part that is done
+ */
+export async function runSuite(shared: boolean, say: (part: string) => unknown): Promise<SuiteResult[]> {
   const adapter = await navigator.gpu?.requestAdapter();
   const device = await adapter?.requestDevice();
   if (!device) return [{ name: 'WebGPU device', ok: false, message: 'Firefox gave none' }];
@@ -125,6 +133,7 @@ export async function runSuite(shared: boolean): Promise<SuiteResult[]> {
   device.addEventListener('uncapturederror', ({ error }) => uncaptured.push(error.message));
 
   const results = await runOpSuite(device);
+  await say('kernels');
   if (shared) {
     const read = async (path: string): Promise<Uint8Array> =>
       new Uint8Array(await (await get(`/shared/${path}`)).arrayBuffer());
@@ -142,6 +151,7 @@ export async function runSuite(shared: boolean): Promise<SuiteResult[]> {
       (error: unknown) => `${error}`,
     );
     results.push(message === undefined ? { name, ok: true } : { name, ok: false, message });
+    await say(name);
   }
   await device.queue.onSubmittedWorkDone();
   results.push({ name: 'no uncaptured GPU error', ok: uncaptured.length === 0, message: uncaptured.join('\n') });
