@@ -5,7 +5,7 @@ import { defineLatentPreview } from '../../src/element/index';
 import { createPreviewer, latentsFromArray, loadLatents } from '../../src/index';
 import { toFloat32 } from '../../src/tensor';
 import { type GoldenFamily, goldenCases } from '../golden-suite';
-import { runCases, runOpSuite, type SuiteResult } from '../op-suite';
+import { runCases, type SuiteResult, suiteCases } from '../op-suite';
 
 const get = async (path: string): Promise<Response> => {
   const response = await fetch(path);
@@ -132,7 +132,11 @@ export async function runSuite(shared: boolean, say: (part: string) => unknown):
   const uncaptured: string[] = [];
   device.addEventListener('uncapturederror', ({ error }) => uncaptured.push(error.message));
 
-  const results = await runOpSuite(device);
+  // One of three: Deno runs all of them on the same compiler.
+  const results = await runCases(
+    device,
+    suiteCases().filter((_, index) => index % 3 === 0),
+  );
   await say('kernels');
   if (shared) {
     const read = async (path: string): Promise<Uint8Array> =>
