@@ -9,7 +9,7 @@ import { firefox } from '../../bench/browsers.mjs';
 import { root } from '../../scripts/setup.mjs';
 import { bundle } from '../naga/bundle.mjs';
 
-const limitMilliseconds = 420_000;
+const limitMilliseconds = 240_000;
 
 const page = `<!doctype html><meta charset="utf-8"><title>suite</title><body><script type="module">
   const post = (path, body) => fetch(path, { method: 'POST', body: JSON.stringify(body) });
