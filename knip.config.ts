@@ -8,8 +8,8 @@ import { root } from './scripts/setup.mjs';
 const config: KnipConfig = {
   ignoreExportsUsedInFile: true,
   ignoreBinaries: ['clang'],
-  // Types for whoever has these; Next.js, which the tests do without; what the test of the package runs.
-  ignoreDependencies: ['react', 'vue', 'svelte', 'svelte/elements', 'next', '@arethetypeswrong/cli'],
+  // Types for whoever has these; Next.js, which the tests do without; what tests run or load into a page.
+  ignoreDependencies: ['react', 'vue', 'svelte', 'next', '@arethetypeswrong/cli', '@tensorflow/tfjs-backend-webgpu'],
   workspaces: {
     '.': {
       entry: [

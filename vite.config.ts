@@ -7,6 +7,7 @@ import manifest from './package.json' with { type: 'json' };
 import { alias, entries } from './scripts/entries.mjs';
 import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
+import { weights } from './scripts/weights.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
 import { workerAddress } from './scripts/worker-address.mjs';
 import { workerNotices } from './scripts/worker-notices.mjs';
@@ -20,6 +21,7 @@ const clientsOfCore = [
   // In dist/element or, as two entries need it, in dist/shared.
   { folder: normalizePath(join(root, 'src', 'element')), core: '../index.js' },
   { folder: normalizePath(join(root, 'src', 'worker')), core: '../index.js' },
+  { folder: normalizePath(join(root, 'src', 'adapters')), core: '../index.js' },
 ];
 
 /**
@@ -40,7 +42,7 @@ const modules = entries.filter((entry) => !isStandalone(entry));
 
 const library: UserConfig = {
   publicDir: false,
-  plugins: [wgsl(), workerAddress(), clientsImportCore],
+  plugins: [wgsl(), weights(), workerAddress(), clientsImportCore],
   build: {
     target: 'es2022',
     minify: false,
@@ -66,7 +68,7 @@ const library: UserConfig = {
 const standalone = ({ place, source }: (typeof entries)[number]): UserConfig => ({
   publicDir: false,
   // The file is its own worker's too.
-  plugins: [wgsl(), workerAddress(() => 'import.meta.url')],
+  plugins: [wgsl(), weights(), workerAddress(() => 'import.meta.url')],
   build: {
     target: 'es2022',
     emptyOutDir: false,

@@ -10,30 +10,42 @@ import {
   newCanvas,
   toImageData,
 } from './canvas';
+import type { ResolvedDecoder } from './choose';
 import type { LongWork } from './clock';
 import type { Picture } from './cpu';
 import { type Decoder, outputScale } from './decoders/decoder';
-import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
-import { formats, resolveFormat } from './formats/index';
+import { resolveFormat } from './formats/index';
 import type { GpuDecoder, Job } from './gpu/decode';
 import { type AcquiredDevice, type Backend, findDevice } from './gpu/device';
 import type { Precision } from './gpu/precision';
 import type { OutputSize } from './gpu/resizer';
 import type { Latents } from './latents';
-import { maps } from './maps/maps';
 import type { Filter } from './ops/resize';
 import { type LatentView, type Selection, selectFrame, selectFrames, viewLatents } from './view';
+
+/**
+ * `auto`: the mini decoder of the families that have one (`sd15`, `sdxl`, `sd3`, `flux`, `flux2`), where it is fast enough
+ * here; else `map`. `mini`: always that one. `map`: the map that this project fitted for the format, where it did, else its
+ * published table. `linear`: that table, always.
+ */
+export type DecoderName = 'auto' | 'mini' | 'map' | 'linear';
 
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
   readonly format: string | LatentFormat;
   /**
-   * Default: the best that needs no download. For an id whose map this project fitted (`sd15`, `sdxl`, `sd3`, `flux`,
-   * `flux2`) that map; for every other id and for objects of your own `linear(format)`, the published table.
+   * Default `auto`. Its weights, at most 200 kB, come with the package; where they cannot be had, or the device cannot
+   * run it, the map takes its place. `previewer.decoder` says which it became.
    */
-  readonly decoder?: Decoder;
+  readonly decoder?: Decoder | DecoderName;
+  /**
+   * For `auto`: milliseconds that the mini decoder may take from latents of 64×64 to pixels, as measured once on each
+   * device; never on software GPUs. Default 100: what people still take for at once, and less than most samplers take for a step, so that a
+   * preview is there before the next one comes. 0: never the mini decoder; Infinity: always, without measuring.
+   */
+  readonly frameBudget?: number;
   /** Your own device; it is never destroyed here. Given, `auto` always uses it. */
   readonly device?: GPUDevice;
   /**
@@ -103,18 +115,22 @@ export interface Previewer {
 
 /**
  * Compiles a decoder for a device.
- * @throws LatentPreviewError `format` (unknown, or without a map), `gpu-unavailable` (backend `webgpu`, or precision
+ * @throws LatentPreviewError `format` (unknown, or without such a decoder), `file` (weights of `mini`), `gpu-unavailable` (backend `webgpu`, or precision
  *   `float16` on a device without it), `shader`
  */
 export async function createPreviewer({
   format,
-  decoder,
+  decoder = 'auto',
   device,
   backend = 'auto',
   precision = 'auto',
+  frameBudget = 100,
 }: PreviewerOptions): Promise<Previewer> {
   const resolved = resolveFormat(format);
-  const chosen = decoder ?? (await bestDecoder(resolved));
+  const { chosen, openBest }: ResolvedDecoder =
+    typeof decoder === 'string'
+      ? await (await import('./choose')).resolveDecoder(decoder, resolved)
+      : { chosen: decoder };
   if (chosen.channels !== resolved.channels)
     throw new LatentPreviewError(
       'format',
@@ -126,28 +142,29 @@ export async function createPreviewer({
       `previewer: decoder '${chosen.name}' was made for '${chosen.format}', the previewer is for '${resolved.id}'`,
     );
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
-  // Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders.
-  if (!acquired) {
-    const { createCpuDecoder, decodeEach } = await import('./cpu');
-    const cpu = await createCpuDecoder(chosen, resolved);
-    return new DecodingPreviewer(resolved, chosen, { decode: (...what) => decodeEach(cpu, ...what) });
-  }
-  const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
-  const [{ createGpuDecoder }, { frameJobs }] = await Promise.all([import('./gpu/decode'), import('./frames')]);
-  const { software } = acquired;
-  const gpu = await createGpuDecoder(acquired.device, chosen.channels, chosen.layers, output, { precision, software });
-  const jobsOf: OnGpu['jobsOf'] = (...what) =>
-    frameJobs({ gpu, device: acquired.device, format: resolved, decoder: chosen }, ...what);
-  return new DecodingPreviewer(resolved, chosen, { ...acquired, gpu, jobsOf });
+  const open = (one: Decoder): Promise<DecodingPreviewer> => openPreviewer(resolved, one, acquired, precision);
+  if (!openBest) return open(chosen);
+  return openBest({ format: resolved, map: chosen, acquired, precision, frameBudget, open });
 }
 
-/** What is used where no decoder is given. */
-async function bestDecoder(format: LatentFormat): Promise<Decoder> {
-  // A copy of one of the package's formats may hold its owner's table.
-  const load = formats[format.id] === format ? maps[format.id] : undefined;
-  if (!load) return linear(format);
-  const [{ latentMap }, map] = await Promise.all([import('./decoders/latent-map'), load()]);
-  return latentMap(map);
+/** Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders. */
+async function openPreviewer(
+  format: LatentFormat,
+  decoder: Decoder,
+  acquired: AcquiredDevice | undefined,
+  precision: 'auto' | Precision,
+): Promise<DecodingPreviewer> {
+  if (!acquired) {
+    const { createCpuDecoder, decodeEach } = await import('./cpu');
+    const cpu = await createCpuDecoder(decoder, format);
+    return new DecodingPreviewer(format, decoder, { decode: (...what) => decodeEach(cpu, ...what) });
+  }
+  const output = { activation: decoder.output.activation, ...outputScale(decoder.output) };
+  const [{ createGpuDecoder }, { frameJobs }] = await Promise.all([import('./gpu/decode'), import('./frames')]);
+  const { device, software } = acquired;
+  const gpu = await createGpuDecoder(device, decoder.channels, decoder.layers, output, { precision, software });
+  const jobsOf: OnGpu['jobsOf'] = (...what) => frameJobs({ gpu, device, format, decoder }, ...what);
+  return new DecodingPreviewer(format, decoder, { ...acquired, gpu, jobsOf });
 }
 
 interface OnGpu extends AcquiredDevice {
@@ -232,11 +249,15 @@ class DecodingPreviewer implements Previewer {
   }
 
   destroy(): void {
+    this.free();
+    if ('gpu' in this.#on && this.#on.owned) this.#on.device.destroy();
+  }
+
+  /** All but the device. */
+  free(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    if ('decode' in this.#on) return;
-    this.#on.gpu.destroy();
-    if (this.#on.owned) this.#on.device.destroy();
+    if ('gpu' in this.#on) this.#on.gpu.destroy();
   }
 
   /** Onto a canvas that has, or can get, a WebGPU context. */

@@ -6,9 +6,9 @@ import {
   type Backend,
   createPreviewer,
   type Decoder,
+  type DecoderName,
   decoderFromWeights,
   type LatentFormat,
-  linear,
   loadWeights,
   type Previewer,
   type Progress,
@@ -18,7 +18,7 @@ import {
 /** What two elements must have in common to share a previewer. */
 export interface Wanted {
   readonly format: string | LatentFormat;
-  /** '' for the default one, `linear`, a name or a URL of weights. */
+  /** '' or `auto`, `mini`, `map`, `linear`, a name or a URL of weights. */
   readonly decoder: string | Decoder;
   readonly backend: Backend;
   /** The page's own; undefined: the elements' common one. */
@@ -101,7 +101,7 @@ async function create(shared: Shared): Promise<Previewer> {
   device?.lost.then((info) => lose(shared, info));
   const previewer = await createPreviewer({
     format,
-    ...(decoder ? { decoder } : {}),
+    decoder,
     ...(device ? { device } : { backend: 'cpu' }),
   });
   if (!signal.aborted) return previewer;
@@ -109,17 +109,20 @@ async function create(shared: Shared): Promise<Previewer> {
   throw signal.reason;
 }
 
-async function findDecoder(shared: Shared): Promise<Decoder | undefined> {
-  const { decoder, format } = shared.wanted;
+async function findDecoder(shared: Shared): Promise<Decoder | DecoderName> {
+  const { decoder } = shared.wanted;
   if (typeof decoder !== 'string') return decoder;
-  if (decoder === '') return undefined;
-  if (decoder === 'linear') return linear(format);
+  if (decoder === '') return 'auto';
+  if (isName(decoder)) return decoder;
   const onProgress = (progress: Progress): void => {
     shared.progress = progress;
     for (const user of shared.users) user.progressed(progress);
   };
   return decoderFromWeights(await loadWeights(decoder, { signal: shared.controller.signal, onProgress }));
 }
+
+/** What createPreviewer knows; the names that loadWeights knows are others. */
+const isName = (decoder: string): decoder is DecoderName => /^(auto|mini|map|linear)$/.test(decoder);
 
 function ownDevice(backend: Backend): Promise<GPUDevice | undefined> {
   const known = devices.get(backend);

@@ -2,14 +2,37 @@
 
 import type { Decoder } from '../decoders/decoder';
 import { LatentPreviewError } from '../errors';
-import { conv2d, groupNorm, latentMap, layer, linear, mlp, polynomial, resize, smooth, unpack } from '../ops/index';
+import {
+  conv2d,
+  groupNorm,
+  latentMap,
+  layer,
+  linear,
+  mlp,
+  pixelShuffle,
+  polynomial,
+  resize,
+  smooth,
+  unpack,
+} from '../ops/index';
 import type { Op } from '../ops/op';
 import type { SentDecoder } from './messages';
 
 /** An op whose parameters nobody here looks at. */
 type AnyOp = Op<never>;
 
-const ops: readonly AnyOp[] = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack];
+const ops: readonly AnyOp[] = [
+  conv2d,
+  groupNorm,
+  latentMap,
+  linear,
+  mlp,
+  pixelShuffle,
+  polynomial,
+  resize,
+  smooth,
+  unpack,
+];
 
 /** @throws LatentPreviewError `worker` where it has an op that is not the library's, or not this copy's of it */
 export function receivedDecoder({ layers, ...decoder }: SentDecoder): Decoder {

@@ -15,7 +15,8 @@ import { startWorker } from './start';
 
 export type { DecoderFacts };
 
-export interface WorkerPreviewerOptions extends Pick<PreviewerOptions, 'format' | 'decoder' | 'backend' | 'precision'> {
+export interface WorkerPreviewerOptions
+  extends Pick<PreviewerOptions, 'format' | 'decoder' | 'frameBudget' | 'backend' | 'precision'> {
   /**
    * A worker of yours whose script imports `latent-preview/worker/run`, for pages whose policy or origin does not let the
    * library start its own, or for several previewers in one worker, which may then draw on the same canvas. It stays yours:
@@ -74,6 +75,7 @@ export interface WorkerPreviewer {
 export async function createWorkerPreviewer({
   format,
   decoder,
+  frameBudget,
   backend,
   precision,
   worker,
@@ -91,7 +93,8 @@ export async function createWorkerPreviewer({
   };
   const options = {
     format,
-    ...(decoder ? { decoder: sentDecoder(decoder) } : {}),
+    ...(decoder ? { decoder: typeof decoder === 'string' ? decoder : sentDecoder(decoder) } : {}),
+    ...(frameBudget === undefined ? {} : { frameBudget }),
     ...(backend ? { backend } : {}),
     ...(precision ? { precision } : {}),
   };

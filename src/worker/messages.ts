@@ -7,7 +7,7 @@ import type { Domain, LatentFormat } from '../formats/format';
 import type { Backend } from '../gpu/device';
 import type { Precision } from '../gpu/precision';
 import type { Latents } from '../latents';
-import type { FrameOptions } from '../previewer';
+import type { DecoderName, FrameOptions } from '../previewer';
 
 /** The one message that goes to the worker itself. */
 export interface Connect {
@@ -36,7 +36,8 @@ export interface SentDecoder extends Omit<Decoder, 'layers'> {
 
 export interface SentOptions {
   readonly format: string | LatentFormat;
-  readonly decoder?: SentDecoder;
+  readonly decoder?: SentDecoder | DecoderName;
+  readonly frameBudget?: number;
   readonly backend?: Backend;
   readonly precision?: 'auto' | Precision;
 }

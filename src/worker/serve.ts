@@ -102,7 +102,7 @@ async function create({ format, decoder, ...options }: SentOptions): Promise<Pre
   return createPreviewer({
     ...options,
     format: known(format),
-    ...(decoder ? { decoder: receivedDecoder(decoder) } : {}),
+    ...(decoder ? { decoder: typeof decoder === 'string' ? decoder : receivedDecoder(decoder) } : {}),
   });
 }
 

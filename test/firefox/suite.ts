@@ -135,7 +135,7 @@ export async function runSuite(shared: boolean, say: (part: string) => unknown):
   // One of three: Deno runs all of them on the same compiler.
   const results = await runCases(
     device,
-    suiteCases().filter((_, index) => index % 3 === 0),
+    suiteCases(device).filter((_, index) => index % 3 === 0),
   );
   await say('kernels');
   if (shared) {
