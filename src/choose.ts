@@ -60,10 +60,7 @@ async function miniOf({ id, base }: LatentFormat): Promise<Decoder> {
 }
 
 /** A previewer that may not be kept. */
-export interface Candidate extends Pick<Previewer, 'toImageData'> {
-  /** Frees what it made, and leaves the device to the other one. */
-  free(): void;
-}
+export type Candidate = Pick<Previewer, 'toImageData' | 'destroy'>;
 
 export interface Choice<T> {
   readonly format: LatentFormat;
@@ -74,6 +71,7 @@ export interface Choice<T> {
   readonly precision: string;
   /** Milliseconds. */
   readonly frameBudget: number;
+  /** Leaves the device to the other one when it is destroyed. */
   readonly open: (decoder: Decoder) => Promise<T>;
   readonly now?: () => number;
   /** Milliseconds until the map is taken whatever becomes of the mini decoder. */
@@ -112,7 +110,7 @@ export async function openBest<T extends Candidate>(choice: Choice<T>): Promise<
   const best = await Promise.race([trying, timeout]);
   clearTimeout(timer);
   if (best) return best;
-  trying.then((candidate) => candidate?.free());
+  trying.then((candidate) => candidate?.destroy());
   return open(map);
 }
 
@@ -129,10 +127,10 @@ async function tryMini<T extends Candidate>(choice: Choice<T>): Promise<T | unde
     // Another one may have begun meanwhile.
     if ((await (measured.get(key) ?? begin(key, measure(choice, candidate)))) <= frameBudget) return candidate;
   } catch (error) {
-    candidate.free();
+    candidate.destroy();
     throw error;
   }
-  candidate.free();
+  candidate.destroy();
   return undefined;
 }
 

@@ -48,7 +48,8 @@ export {
   type PreviewerOptions,
 } from './previewer';
 export type { Canvas } from './canvas';
-export { type Backend, requestDevice } from './gpu/device';
+export { type Backend, type GivenDevice, requestDevice } from './gpu/device';
+export type { DeviceLoss } from './recovery';
 export type { Precision } from './gpu/precision';
 export type { Filter } from './ops/resize';
 export { compareImages, type ImageComparison, type ImageDataLike } from './compare/index';

@@ -17,12 +17,13 @@ import { type Decoder, outputScale } from './decoders/decoder';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
 import { resolveFormat } from './formats/index';
-import type { GpuDecoder, Job } from './gpu/decode';
-import { type AcquiredDevice, type Backend, findDevice } from './gpu/device';
+import type { Job } from './gpu/decode';
+import { type AcquiredDevice, type Backend, findDevice, type GivenDevice } from './gpu/device';
 import type { Precision } from './gpu/precision';
 import type { OutputSize } from './gpu/resizer';
 import type { Latents } from './latents';
 import type { Filter } from './ops/resize';
+import type { DeviceLoss, Devices, GpuSide, OnDevice } from './recovery';
 import { type LatentView, type Selection, selectFrame, selectFrames, viewLatents } from './view';
 
 /**
@@ -46,8 +47,18 @@ export interface PreviewerOptions {
    * preview is there before the next one comes. 0: never the mini decoder; Infinity: always, without measuring.
    */
   readonly frameBudget?: number;
-  /** Your own device; it is never destroyed here. Given, `auto` always uses it. */
-  readonly device?: GPUDevice;
+  /**
+   * Your own device; it is never destroyed here, nor replaced. Given, `auto` always uses it.
+   * Or a function that gives one, for several previewers to share: it is asked again where that one is lost, and should
+   * then give all of them the same new one. Undefined means the CPU.
+   */
+  readonly device?: GivenDevice;
+  /**
+   * Called when the device was lost, as in a crash of the GPU process. A device that the previewer made, or got from a
+   * function, is replaced: three times at most until a picture is decoded again. What was being decoded is decoded again on
+   * the new one, and later calls wait for it. Where it was yours, or nothing helps, every call rejects with `loss.error`.
+   */
+  readonly onDeviceLost?: (loss: DeviceLoss) => void;
   /**
    * `auto` (default): the GPU where there is a real one, else the CPU, which beats a software GPU for per-pixel maps.
    * `webgpu`: the GPU even if it is a software one, or an error. `cpu`: never the GPU.
@@ -83,7 +94,7 @@ export interface Previewer {
   readonly decoder: Decoder;
   /** Where it decodes. */
   readonly backend: 'webgpu' | 'cpu';
-  /** The device it decodes on; undefined on the CPU. */
+  /** The device it decodes on, after a loss the new one; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
   /** What its activations and weights are in; `float32` for per-pixel maps and on the CPU. */
   readonly precision: Precision;
@@ -106,7 +117,8 @@ export interface Previewer {
    * Records the decode into your encoder and submits nothing. The rgba8 texture stays the previewer's, is written again by
    * the next frame of its size, and goes once eight other sizes were decoded, or some that took 256 MiB together. Latents in CPU memory are uploaded at once, so submit before you record others;
    * latents in a buffer of your device are read where they are.
-   * @throws LatentPreviewError `gpu-unavailable` on the CPU backend, `shape`, `gpu-limit`
+   * @throws LatentPreviewError `gpu-unavailable` on the CPU backend, `shape`, `gpu-limit`, `gpu-lost`, also until a lost
+   *   device is replaced
    */
   record(encoder: GPUCommandEncoder, latents: Latents, options?: FrameOptions): GPUTexture;
   /** Frees what the previewer made; the device only if it made that. Calls after it reject with `gpu-lost`. */
@@ -122,6 +134,7 @@ export async function createPreviewer({
   format,
   decoder = 'auto',
   device,
+  onDeviceLost,
   backend = 'auto',
   precision = 'auto',
   frameBudget = 100,
@@ -142,9 +155,25 @@ export async function createPreviewer({
       `previewer: decoder '${chosen.name}' was made for '${chosen.format}', the previewer is for '${resolved.id}'`,
     );
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
-  const open = (one: Decoder): Promise<DecodingPreviewer> => openPreviewer(resolved, one, acquired, precision);
+  const ours = typeof device !== 'object';
+  const devices = {
+    ...(ours && { again: () => findDevice('webgpu', device) }),
+    ...(onDeviceLost && { onLost: onDeviceLost }),
+  };
+  const open = (one: Decoder, on = acquired): Promise<DecodingPreviewer> =>
+    openPreviewer(resolved, one, on, precision, devices);
   if (!openBest) return open(chosen);
-  return openBest({ format: resolved, map: chosen, acquired, precision, frameBudget, open });
+  // While there may be two of them on it, the device is neither's.
+  const shared = acquired && { ...acquired, owned: false };
+  const best = { format: resolved, map: chosen, acquired, precision, frameBudget };
+  try {
+    const previewer = await openBest({ ...best, open: (one) => open(one, shared) });
+    if (acquired?.owned) previewer.own();
+    return previewer;
+  } catch (error) {
+    if (acquired?.owned) acquired.device.destroy();
+    throw error;
+  }
 }
 
 /** Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders. */
@@ -153,6 +182,7 @@ async function openPreviewer(
   decoder: Decoder,
   acquired: AcquiredDevice | undefined,
   precision: 'auto' | Precision,
+  devices: Omit<Devices, 'make'>,
 ): Promise<DecodingPreviewer> {
   if (!acquired) {
     const { createCpuDecoder, decodeEach } = await import('./cpu');
@@ -160,17 +190,16 @@ async function openPreviewer(
     return new DecodingPreviewer(format, decoder, { decode: (...what) => decodeEach(cpu, ...what) });
   }
   const output = { activation: decoder.output.activation, ...outputScale(decoder.output) };
-  const [{ createGpuDecoder }, { frameJobs }] = await Promise.all([import('./gpu/decode'), import('./frames')]);
-  const { device, software } = acquired;
-  const gpu = await createGpuDecoder(device, decoder.channels, decoder.layers, output, { precision, software });
-  const jobsOf: OnGpu['jobsOf'] = (...what) => frameJobs({ gpu, device, format, decoder }, ...what);
-  return new DecodingPreviewer(format, decoder, { ...acquired, gpu, jobsOf });
-}
-
-interface OnGpu extends AcquiredDevice {
-  readonly gpu: GpuDecoder;
-  /** Of latents. */
-  readonly jobsOf: (latents: Latents, view: LatentView, selections: readonly Selection[], size: OutputSize) => Job[];
+  const [{ createGpuDecoder }, { frameJobs }, { GpuSide }] = await Promise.all([
+    import('./gpu/decode'),
+    import('./frames'),
+    import('./recovery'),
+  ]);
+  const make = async ({ device, software }: AcquiredDevice): Promise<OnDevice> => {
+    const gpu = await createGpuDecoder(device, decoder.channels, decoder.layers, output, { precision, software });
+    return { device, gpu, jobsOf: (...what) => frameJobs({ gpu, device, format, decoder }, ...what) };
+  };
+  return new DecodingPreviewer(format, decoder, await GpuSide.start(acquired, { ...devices, make }));
 }
 
 interface OnCpu {
@@ -186,24 +215,28 @@ class DecodingPreviewer implements Previewer {
   readonly format: LatentFormat;
   readonly decoder: Decoder;
   readonly backend: 'webgpu' | 'cpu';
-  readonly device: GPUDevice | undefined;
-  readonly precision: Precision;
-  readonly #on: OnGpu | OnCpu;
+  readonly #on: GpuSide | OnCpu;
   #bitmapCanvas: OffscreenCanvas | undefined;
   #destroyed = false;
 
-  constructor(format: LatentFormat, decoder: Decoder, on: OnGpu | OnCpu) {
+  constructor(format: LatentFormat, decoder: Decoder, on: GpuSide | OnCpu) {
     this.format = format;
     this.decoder = decoder;
     this.#on = on;
-    this.backend = 'gpu' in on ? 'webgpu' : 'cpu';
-    this.device = 'gpu' in on ? on.device : undefined;
-    this.precision = 'gpu' in on ? on.gpu.precision : 'float32';
+    this.backend = 'decode' in on ? 'cpu' : 'webgpu';
+  }
+
+  get device(): GPUDevice | undefined {
+    return 'decode' in this.#on ? undefined : this.#on.last?.device;
+  }
+
+  get precision(): Precision {
+    return ('run' in this.#on && this.#on.last?.gpu.precision) || 'float32';
   }
 
   async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
     const on = this.#alive();
-    if ('gpu' in on && hasGpuCanvases() && gpuContext(canvas, on.device))
+    if ('run' in on && this.device && hasGpuCanvases() && gpuContext(canvas, this.device))
       return this.#show(on, latents, canvas, options, () => {});
     drawPicture(canvas, await this.#toPicture(latents, options));
   }
@@ -244,32 +277,34 @@ class DecodingPreviewer implements Previewer {
         'gpu-unavailable',
         'previewer: record() needs the GPU, this previewer decodes on the CPU; create it with your `device`',
       );
-    const { source, size } = this.#job(on, latents, options);
-    return on.gpu.record(encoder, source(), size);
+    const { source, size } = this.#job(on.current, latents, options);
+    return on.current.gpu.record(encoder, source(), size);
+  }
+
+  /** From now on the device is this one's. */
+  own(): void {
+    if ('run' in this.#on) this.#on.own();
   }
 
   destroy(): void {
-    this.free();
-    if ('gpu' in this.#on && this.#on.owned) this.#on.device.destroy();
-  }
-
-  /** All but the device. */
-  free(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    if ('gpu' in this.#on) this.#on.gpu.destroy();
+    if ('run' in this.#on) this.#on.destroy();
   }
 
   /** Onto a canvas that has, or can get, a WebGPU context. */
-  #show<T>(on: OnGpu, latents: Latents, canvas: Canvas, options: FrameOptions, done: () => T): Promise<T> {
-    const record = (encoder: GPUCommandEncoder, texture: GPUTexture): void => {
-      const { width, height } = texture;
-      // Not before: another size clears the canvas.
-      fitCanvas(canvas, width, height);
-      const target = gpuContext(canvas, on.device)?.getCurrentTexture();
-      if (target) encoder.copyTextureToTexture({ texture }, { texture: target }, [width, height]);
+  #show<T>(on: GpuSide, latents: Latents, canvas: Canvas, options: FrameOptions, done: () => T): Promise<T> {
+    const show = (on: OnDevice): Promise<T> => {
+      const record = (encoder: GPUCommandEncoder, texture: GPUTexture): void => {
+        const { width, height } = texture;
+        // Not before: another size clears the canvas.
+        fitCanvas(canvas, width, height);
+        const target = gpuContext(canvas, on.device)?.getCurrentTexture();
+        if (target) encoder.copyTextureToTexture({ texture }, { texture: target }, [width, height]);
+      };
+      return on.gpu.decode(this.#job(on, latents, options), { record, done }, options);
     };
-    return on.gpu.decode(this.#job(on, latents, options), { record, done }, options);
+    return on.run(show, latents, options);
   }
 
   async #toPicture(latents: Latents, options: FrameOptions): Promise<Picture> {
@@ -287,11 +322,13 @@ class DecodingPreviewer implements Previewer {
     const on = this.#alive();
     const size = this.#outputSize(view, options);
     if ('decode' in on) return on.decode(latents, size, selections, options);
-    const pixels = await on.gpu.readBack(on.jobsOf(latents, view, selections, size), options);
+    const read = ({ gpu, jobsOf }: OnDevice): Promise<Uint8ClampedArray<ArrayBuffer>[]> =>
+      gpu.readBack(jobsOf(latents, view, selections, size), options);
+    const pixels = await on.run(read, latents, options);
     return pixels.map((data) => ({ width: size.width, height: size.height, data }));
   }
 
-  #job(on: OnGpu, latents: Latents, options: FrameOptions): Job {
+  #job(on: OnDevice, latents: Latents, options: FrameOptions): Job {
     const view = this.#view(latents);
     const [job] = on.jobsOf(latents, view, [selectFrame(view, options)], this.#outputSize(view, options));
     return job;
@@ -320,7 +357,7 @@ class DecodingPreviewer implements Previewer {
     return { width: view.width * scale, height: view.height * scale, filter: resample };
   }
 
-  #alive(): OnGpu | OnCpu {
+  #alive(): GpuSide | OnCpu {
     if (this.#destroyed) throw new LatentPreviewError('gpu-lost', 'previewer: it was destroyed; create a new one');
     return this.#on;
   }

@@ -56,7 +56,7 @@ function device(timeOf: (side: number) => number, rest: Partial<Choice<Candidate
           told.sides.push(side);
           return {} as ImageData;
         },
-        free: () => told.freed.push(name),
+        destroy: () => told.freed.push(name),
       };
     },
   };

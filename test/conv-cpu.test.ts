@@ -24,7 +24,7 @@ describe('the repo’s own nets', () => {
         expect(seen.at(-1)).toBe(1);
       });
 
-  it('an aborted decode rejects with the reason, and the next is right', async () => {
+  it('104 an aborted decode rejects with the reason, and the next is right', async () => {
     const { format, decoder, latents, inputShape, outputShape, expected } = convFixtures[0]!;
     const previewer = await createPreviewer({ format, decoder: decoder(), backend: 'cpu' });
     const reason = new Error('superseded');

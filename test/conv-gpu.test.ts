@@ -116,7 +116,7 @@ describeGpu('tiles', () => {
     ['16 wide', wide, 120_000, 'a cut', 'winograd'],
     ...(inQuads ? ([['64 wide', netOf(64), 480_000, 'a cut', 'winograd-quads']] as const) : []),
   ] as const)
-    it(`${name}, ${family}: tiles from ${start} are the whole picture, bit for bit`, () =>
+    it(`90 ${name}, ${family}: tiles from ${start} are the whole picture, bit for bit`, () =>
       withDevice(async (device) => {
         const { decoder, format } = net;
         const { upscale } = decoder();
@@ -228,7 +228,7 @@ describeGpu('long decodes', () => {
       sliced.gpu.destroy();
     }));
 
-  it('do not mix when several run at once', () =>
+  it('103 do not mix when several run at once', () =>
     withDevice(async (device) => {
       const { gpu, decode } = await gpuDecoder(device, fixture('taesd'), inSlices());
       const sizes = [
@@ -243,7 +243,7 @@ describeGpu('long decodes', () => {
       gpu.destroy();
     }));
 
-  it('stop when their signal aborts, with its reason, and the next one is right', () =>
+  it('104 stop when their signal aborts, with its reason, and the next one is right', () =>
     withDevice(async (device) => {
       const { gpu, decode } = await gpuDecoder(device, fixture('taesd'), inSlices());
       const expected = await decode(5, 5);
@@ -261,7 +261,7 @@ describeGpu('long decodes', () => {
       gpu.destroy();
     }));
 
-  it('compile each kernel once, though many layers ask for it at the same time', () =>
+  it('106 compile each kernel once, though many layers ask for it at the same time', () =>
     withFreshDevice(async (device) => {
       const compile = vi.spyOn(device, 'createComputePipelineAsync');
       const { gpu } = await gpuDecoder(device, fixture('taesd-rgba'), {});
@@ -383,7 +383,7 @@ describeGpu('memory', () => {
     ['an error in the scope', false],
     ['a throw', true],
   ] as const)
-    it(`too little of it, told by ${manner}: smaller tiles, the same picture`, () =>
+    it(`99 too little of it, told by ${manner}: smaller tiles, the same picture`, () =>
       withFreshDevice(async (device) => {
         const { gpu, decode } = await gpuDecoder(device, fixture('taesd-16'), {});
         const expected = await decode(9, 7);
@@ -404,7 +404,7 @@ describeGpu('memory', () => {
         expect(bytes.total(/^activations|^decoded|^pixels|^latents/)).toBe(0);
       }));
 
-  it('none for the smallest tiles either: says so and what to do, and starts anew at the next decode', () =>
+  it('99 none for the smallest tiles either: says so and what to do, and starts anew at the next decode', () =>
     withFreshDevice(async (device) => {
       const { gpu, decode } = await gpuDecoder(device, fixture('taesd-16'), {});
       const expected = await decode(5, 4);
@@ -441,7 +441,7 @@ describeGpu('batches', () => {
       create.mockRestore();
     }));
 
-  it('in slices: item after item, progress rises, an abort stops between', () =>
+  it('104 in slices: item after item, progress rises, an abort stops between', () =>
     withDevice(async (device) => {
       const { gpu, decodeAll, decode } = await gpuDecoder(device, fixture('taesd'), inSlices());
       const alone = await decode(3, 4);

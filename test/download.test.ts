@@ -240,7 +240,7 @@ describe('one download for all who want it', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('ends where nothing comes any more', async () => {
+  it('115 ends where nothing comes any more', async () => {
     const controller = new AbortController();
     const loading = loadWeights(`${base}/held`, { signal: controller.signal, onProgress: () => controller.abort() });
     await expect(loading).rejects.toThrow(/abort/);
@@ -254,7 +254,7 @@ describe('hashes', () => {
     for (const source of [`${base}/good`, file, new Blob([file])])
       expect(values(await loadWeights(source, { sha256: sha256.toUpperCase() }))).toEqual([1, 2, 3]);
   });
-  it('of another file', async () => {
+  it('114 of another file', async () => {
     for (const source of [`${base}/good`, file, new Blob([file])]) {
       const message = await failure(loadWeights(source, { sha256: other }));
       expect(message).toMatch(new RegExp(`^weights: .*${sha256} \\(${file.length} bytes\\), needed is ${other}`));
@@ -318,7 +318,7 @@ describe('what is kept', () => {
   ];
   for (const given of [sha256, undefined])
     it.each(damages)(
-      `and came to harm is fetched anew, once: %s, ${given ? 'with' : 'without'} a hash`,
+      `118 and came to harm is fetched anew, once: %s, ${given ? 'with' : 'without'} a hash`,
       async (_, harm) => {
         const urls = standInForHub();
         const { sha256: _sha256, ...source } = { ...pinned, ...(given ? { sha256: given } : {}) };
@@ -345,7 +345,7 @@ describe('what is kept', () => {
     expect(keptUrls()).toEqual([]);
   });
 
-  it('and harmed is gone, where there is no network', async () => {
+  it('118 and harmed is gone, where there is no network', async () => {
     standInForHub();
     await loadWeights(pinned);
     caches.entries.get(cacheName)!.get(url)!.body[90]! ^= 1;
@@ -370,7 +370,7 @@ describe('what is kept', () => {
     ],
     ['not there', () => vi.stubGlobal('caches', undefined)],
   ];
-  it.each(troubles)('is nothing where storage is %s, and weights load all the same', async (_, trouble) => {
+  it.each(troubles)('117 is nothing where storage is %s, and weights load all the same', async (_, trouble) => {
     trouble();
     for (const _time of [1, 2]) expect(values(await loadWeights(`${base}/good`, { sha256 }))).toEqual([1, 2, 3]);
     expect(asked).toHaveLength(2);
@@ -385,19 +385,19 @@ describe('what is kept', () => {
 });
 
 describe('the way', () => {
-  it.each([401, 403, 404, 500])('%d is named', async (status) =>
+  it.each([401, 403, 404, 500])('113 %d is named', async (status) =>
     expect(await failure(loadWeights(`${base}/${status}`))).toMatch(
       new RegExp(`^file: .*/${status} answered ${status}`),
     ),
   );
   it('a redirect is followed', async () => expect(values(await loadWeights(`${base}/moved`))).toEqual([1, 2, 3]));
-  it('no length', async () => {
+  it('116 no length', async () => {
     const seen: Progress[] = [];
     await loadWeights(`${base}/no-length`, { onProgress: (progress) => seen.push(progress) });
     expect(seen.at(-1)).toEqual({ loaded: file.length, total: undefined });
   });
-  it('no server', async () =>
+  it('113 no server', async () =>
     expect(await failure(loadWeights('http://127.0.0.1:9/x'))).toMatch(/^file: .*offline.*CORS/));
-  it('a page instead of a file', async () =>
+  it('113 a page instead of a file', async () =>
     expect(await failure(loadWeights(`${base}/login`))).toMatch(/^file: .*HTML/));
 });

@@ -107,12 +107,12 @@ describe('progress and cancellation', () => {
     await loadLatents(`${base}/good.npy`, { onProgress: (progress) => seen.push(progress) });
     expect(seen.at(-1)).toEqual({ loaded: file.length, total: file.length });
   });
-  it('has no total where the server names none', async () => {
+  it('116 has no total where the server names none', async () => {
     const seen: Progress[] = [];
     await loadLatents(`${base}/no-length.npy`, { onProgress: (progress) => seen.push(progress) });
     expect(seen.at(-1)).toEqual({ loaded: file.length, total: undefined });
   });
-  it('rejects with the signal’s reason before and during a download', async () => {
+  it('115 rejects with the signal’s reason before and during a download', async () => {
     const reason = new Error('the user went elsewhere');
     await expect(loadLatents(`${base}/good.npy`, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     const controller = new AbortController();
@@ -128,12 +128,12 @@ describe('progress and cancellation', () => {
 });
 
 describe('what goes wrong on the way is a file error', () => {
-  it('404', async () =>
+  it('113 404', async () =>
     expect(await failure(loadLatents(`${base}/none.npy`))).toMatch(/^file: .*none\.npy answered 404 Not Found/));
-  it('a page instead of a file', async () =>
+  it('113 a page instead of a file', async () =>
     expect(await failure(loadLatents(`${base}/page.npy`))).toMatch(/^file: .*HTML/));
   it('cut short', async () => expect(await failure(loadLatents(`${base}/short.npy`))).toMatch(/^file: .*broke off/));
-  it('no server', async () =>
+  it('113 no server', async () =>
     expect(await failure(loadLatents('http://127.0.0.1:9/x.npy'))).toMatch(/^file: .*could not be fetched/));
   it('empty', async () => expect(await failure(loadLatents(new Uint8Array(0)))).toMatch(/^file: .*empty/));
   it('26 memory that was given away', async () => {

@@ -90,7 +90,10 @@ describe.each(families)('%s', (id) => {
     const previewer = await createPreviewer({ format: id, decoder: 'mini', backend: 'cpu' });
     const side = 16;
     for (const [colour, values] of Object.entries(flat[id as keyof typeof flat])) {
-      const data = Float32Array.from({ length: values.length * side ** 2 }, (_, i) => values[Math.floor(i / side ** 2)]!);
+      const data = Float32Array.from(
+        { length: values.length * side ** 2 },
+        (_, i) => values[Math.floor(i / side ** 2)]!,
+      );
       const latents = latentsFromArray(data, { shape: [1, values.length, side, side], format: id });
       const picture = await previewer.toImageData(latents, { size: { width: 8 * side, height: 8 * side } });
       for (let k = 0; k < 3; k++) {

@@ -7,7 +7,7 @@ import { halfCases } from './half-suite';
 import { suiteCases } from './op-suite';
 import { checked, describeGpu } from './setup/gpu';
 
-describeGpu('the op suite on Dawn', async () => {
+describeGpu('107, 108, 109 the op suite on Dawn', async () => {
   const device = await requestDevice('webgpu');
   afterAll(() => device?.destroy());
   for (const { name, run } of suiteCases(device!))

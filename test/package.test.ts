@@ -119,15 +119,18 @@ describe('the command', () => {
   });
 });
 
-it.each(entries.map(({ specifier }) => specifier))('imports %s in plain Node, where there is no GPU', (specifier) => {
-  // Newer Nodes have a navigator; no part of a browser may be needed at import.
-  const code = `delete globalThis.navigator; console.log(Object.keys(await import('${specifier}')).join(' '))`;
-  const names = run(process.execPath, ['--input-type=module', '-e', code]).trim().split(' ');
-  expect(names.length).toBeGreaterThan(0);
-  expect(names).not.toContain('default');
-});
+it.each(entries.map(({ specifier }) => specifier))(
+  '124 imports %s in plain Node, where there is no GPU',
+  (specifier) => {
+    // Newer Nodes have a navigator; no part of a browser may be needed at import.
+    const code = `delete globalThis.navigator; console.log(Object.keys(await import('${specifier}')).join(' '))`;
+    const names = run(process.execPath, ['--input-type=module', '-e', code]).trim().split(' ');
+    expect(names.length).toBeGreaterThan(0);
+    expect(names).not.toContain('default');
+  },
+);
 
-it.each(['latent-preview', 'latent-preview/standalone'])('%s decodes in plain Node, without a GPU', (specifier) => {
+it.each(['latent-preview', 'latent-preview/standalone'])('124 %s decodes in plain Node, without a GPU', (specifier) => {
   const code = `
     delete globalThis.navigator;
     const { createPreviewer, latentsFromArray } = await import('${specifier}');

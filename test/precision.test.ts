@@ -25,7 +25,7 @@ const chosen = async (options: Partial<Parameters<typeof createPreviewer>[0]>): 
   return previewer.precision;
 };
 
-describe('on a GPU with shader-f16', () => {
+describe('91 on a GPU with shader-f16', () => {
   it('is one here', () => expect(device.adapterInfo.isFallbackAdapter).toBe(false));
   it('conv decoders get half floats', async () => {
     expect(await chosen({})).toBe('float16');
@@ -85,7 +85,7 @@ describe('Tint takes the half-float form of', () => {
     });
 });
 
-it('on a device without shader-f16, asking for half floats is an error that says what is missing', async () => {
+it('91 on a device without shader-f16, asking for half floats is an error that says what is missing', async () => {
   const device = (await (await gpu.requestAdapter())?.requestDevice())!;
   const error = await chosen({ device, precision: 'float16' }).catch((error: unknown) => error);
   expect(error).toBeInstanceOf(LatentPreviewError);

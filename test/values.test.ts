@@ -72,7 +72,7 @@ function everywhere(name: string, run: (options: Pick<PreviewerOptions, 'backend
   });
 }
 
-describe('numbers of every sort', () => {
+describe('80 numbers of every sort', () => {
   for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as const)
     everywhere(dtype, async (options) => {
       // 65504 is no bfloat16, 1e30 no float16: there it is an infinity, which reads as 0.
@@ -89,7 +89,7 @@ describe('numbers of every sort', () => {
       expect(pixels).toEqual(cases.map(([, byte]) => [byte, byte, byte, 255]));
     });
 
-  everywhere('bytes round half up', async (options) => {
+  everywhere('82 bytes round half up', async (options) => {
     const pixels = await shown(greys(steps.map(([value]) => value)), { format: 'pixel', ...options });
     expect(pixels).toEqual(steps.map(([, byte]) => [byte, byte, byte, 255]));
   });
@@ -107,7 +107,7 @@ const decoders = [
     ),
 ] as [string, PreviewerOptions, number][];
 
-describe('latents that are broken', () => {
+describe('80 latents that are broken', () => {
   for (const [name, decoder, channels] of decoders)
     everywhere(name, async (options) => {
       const previewer = await createPreviewer({ ...decoder, ...options });
@@ -128,7 +128,7 @@ describe('latents that are broken', () => {
     });
 });
 
-describe('odd sizes, on the GPU as on the CPU', () => {
+describe('79 odd sizes, on the GPU as on the CPU', () => {
   describeGpu('on the GPU', () => {
     for (const [height, width] of [
       [1, 1],
@@ -152,7 +152,7 @@ describe('odd sizes, on the GPU as on the CPU', () => {
           }));
 
     // Longer than a texture may be at default limits: the CPU shows it, the GPU says why not before it allocates.
-    it('16384×1', () =>
+    it('79 16384×1', () =>
       withDevice(async (device) => {
         const values = noise(3 * 16384, 3);
         const latents = latentsFromArray(values, { shape: [3, 16384, 1], format: 'pixel' });

@@ -22,7 +22,7 @@ LOW_WIDTH = {"flux2": 40}
 WARM_UP = 0.02
 # Of biases; weights have one of their own.
 RATE = 3e-3
-# Errors below this count as none: what tells nothing about the net, such as a flat square's rounding.
+# Squared errors below this count as none, so that pictures of flat squares, where next to nothing is wrong soon, do not lead.
 FLOOR = 1e-4
 
 
@@ -119,25 +119,25 @@ def mean(figures):
     return [round(float(numpy.mean(column)), 3) for column in zip(*figures.values())]
 
 
-def train(family, options):
-    """(net, curve)."""
-    torch.manual_seed(options.seed)
-    random = numpy.random.RandomState(options.seed)
-    sampler = Sampler(family, options, random)
-    chosen_by = data.photos(family, "choose")
+def new_net(channels, options):
     net = Mini(
-        sampler.latents.shape[1],
-        options.low_width,
-        options.low_blocks,
-        options.high_width,
-        options.high_blocks,
-        options.rise,
+        channels, options.low_width, options.low_blocks, options.high_width, options.high_blocks, options.rise
     )
     with torch.no_grad():
         for block in [*net.low, *net.high]:
             block.conv2.weight *= 0.3
         net.head.weight *= 0.3
         net.head.bias.fill_(0.5)
+    return net
+
+
+def train(family, options):
+    """(net, curve)."""
+    torch.manual_seed(options.seed)
+    random = numpy.random.RandomState(options.seed)
+    sampler = Sampler(family, options, random)
+    chosen_by = data.photos(family, "choose")
+    net = new_net(sampler.latents.shape[1], options)
     parameters, multiplications = cost(net)
     print(f"{family}: {parameters} parameters, {multiplications} multiplications per latent pixel", flush=True)
     assert parameters <= 100_000 and multiplications <= 346_000
@@ -146,12 +146,12 @@ def train(family, options):
     others = [parameter for parameter in net.parameters() if parameter.ndim != 4]
     optimisers = [torch.optim.Adam(others, options.rate, (0.9, 0.99)), Muon(matrices, options.matrix_rate)]
     rates = [options.rate, options.matrix_rate]
-    curve, losses, start, step, shown = [], [], time.time(), 0, 0
-    while step < options.steps:
+    curve, losses, start = [], [], time.time()
+    for step in range(options.steps):
         share = step / options.steps
-        warm = min(1, share / WARM_UP)
+        factor = min(1, share / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * share))
         for optimiser, rate in zip(optimisers, rates):
-            optimiser.param_groups[0]["lr"] = rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-6
+            optimiser.param_groups[0]["lr"] = rate * factor + 1e-6
         latents, target = sampler.batch()
         with torch.autocast(data.device.type, dtype=torch.bfloat16):
             output = net(latents)
@@ -162,15 +162,13 @@ def train(family, options):
         for optimiser in optimisers:
             optimiser.step()
         losses.append(float(loss))
-        step += 1
-        if share >= shown:
+        if step % (options.steps // 12) == 0 or step + 1 == options.steps:
             thumbnail, full = mean(measure(net, chosen_by))
             loss_now = round(float(numpy.mean(losses[-200:])), 4)
             curve.append({"step": step, "loss": loss_now, "thumbnail": thumbnail, "full": full})
             print(f"{time.time() - start:6.0f} s {curve[-1]}", flush=True)
             net.train()
-            shown += 0.08
-    print(f"{step} steps, {step * options.batch * 1024 / (time.time() - start):.0f} latent pixels a second", flush=True)
+    print(f"{len(losses) * options.batch * 1024 / (time.time() - start):.0f} latent pixels a second", flush=True)
     return net, curve
 
 

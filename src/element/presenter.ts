@@ -2,6 +2,7 @@
 // covers a newer one; nothing while nobody can see it. Knows no element and no page: what happens goes to its stage.
 
 import {
+  type DeviceLoss,
   type FrameOptions,
   type LatentFormat,
   LatentPreviewError,
@@ -12,7 +13,6 @@ import {
   viewLatents,
 } from '../index';
 import type { DeviceLostDetail, LoadDetail, ProgressDetail } from './events';
-import { lostError, Recovery } from './recovery';
 import { type Lease, leasePreviewer, sameWanted, type Wanted } from './shared';
 import {
   formatOf,
@@ -57,7 +57,6 @@ interface Frame {
 
 export class Presenter {
   readonly #stage: Stage;
-  readonly #recovery = new Recovery();
   #wish: Wish | undefined;
   #awake = false;
   /** Something changed since the last attempt began. */
@@ -67,7 +66,6 @@ export class Presenter {
   #loaded: Loaded | undefined;
   #lease: Lease | undefined;
   #shown: Frame | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -112,9 +110,7 @@ export class Presenter {
   }
 
   #startOver(): void {
-    clearTimeout(this.#timer);
     this.#controller.abort();
-    this.#recovery.settle();
     this.#shown = undefined;
   }
 
@@ -165,7 +161,6 @@ export class Presenter {
     await previewer.toCanvas(latents, canvas, { frame, size, resample: 'bicubic', signal, onProgress });
     const milliseconds = performance.now() - started;
     this.#shown = next;
-    this.#recovery.settle();
     const { width, height } = canvas;
     const names = { format: format.id, decoder: decoder.name, backend };
     this.#stage.shown({ width, height, frame, frames: view.frames, ...names, milliseconds }, format, view);
@@ -194,8 +189,8 @@ export class Presenter {
     this.#shown = undefined;
     const lease = leasePreviewer(wanted, {
       progressed: (progress) => this.#stage.progressed({ phase: 'weights', ...progress }),
-      lost: (info) => {
-        if (this.#lease === lease) this.#lose(info, device);
+      lost: (loss) => {
+        if (this.#lease === lease) this.#lose(loss, lease.wanted);
       },
     });
     this.#lease = lease;
@@ -206,31 +201,44 @@ export class Presenter {
     return lease;
   }
 
-  /** The device went, at work or idle. */
-  #lose({ reason, message }: GPUDeviceLostInfo, device: GPUDevice | undefined): void {
-    const wait = device ? undefined : this.#recovery.next();
-    this.#lease = undefined;
+  /** The device went, at work or idle. What was on the canvas may have gone with it. */
+  #lose({ reason, message, recovering, error }: DeviceLoss, { device, backend }: Wanted): void {
     this.#shown = undefined;
-    this.#controller.abort();
-    this.#stage.lost({ reason, message, recovering: wait !== undefined });
-    if (wait === undefined) this.#stage.failed(lostError(device, message));
-    else this.#again(wait);
+    // Where no GPU is left, `auto` is the CPU.
+    const cause = error?.cause;
+    const onCpu =
+      !device && backend === 'auto' && cause instanceof LatentPreviewError && cause.code === 'gpu-unavailable';
+    this.#stage.lost({ reason, message, recovering: recovering || onCpu });
+    if (!recovering) {
+      this.#release();
+      this.#controller.abort();
+    }
+    if (recovering || onCpu) {
+      this.#stage.waiting();
+      this.refresh();
+    } else {
+      // Nor what the losses before asked for.
+      this.#changed = false;
+      this.#stage.failed(lostError(message, device));
+    }
   }
 
   #fail(error: unknown): void {
-    const failure = error instanceof LatentPreviewError ? error : unexpected(error);
     this.#release();
     this.#shown = undefined;
-    // A GPU process that has just gone may refuse the next device too.
-    const wait = this.#recovery.underWay && failure.code === 'gpu-unavailable' ? this.#recovery.next() : undefined;
-    if (wait === undefined) this.#stage.failed(failure);
-    else this.#again(wait);
+    this.#stage.failed(error instanceof LatentPreviewError ? error : unexpected(error));
   }
+}
 
-  #again(wait: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.refresh(), wait);
-  }
+/** In the words of who writes HTML. */
+function lostError(message: string, device: GPUDevice | undefined): LatentPreviewError {
+  const said = message || 'no reason given';
+  return new LatentPreviewError(
+    'gpu-lost',
+    device
+      ? `latent-preview: the page's device was lost (${said}); set \`device\` to a new one`
+      : `latent-preview: the GPU was lost (${said}), and new devices did not help; reload the page, or set backend="cpu"`,
+  );
 }
 
 const isSame = (a: Frame, b: Frame): boolean =>

@@ -1,12 +1,12 @@
 // Previewers shared by all elements of a page: one device, and one previewer per format and decoder. Each goes some time
-// after its last user. What becomes of a lost device is decided by the users; here it is forgotten, so that whoever asks
-// next gets a new one.
+// after its last user. Where the device is lost, its previewers ask here for another one, and get the same.
 
 import {
   type Backend,
   createPreviewer,
   type Decoder,
   type DecoderName,
+  type DeviceLoss,
   decoderFromWeights,
   type LatentFormat,
   loadWeights,
@@ -28,8 +28,8 @@ export interface Wanted {
 export interface User {
   /** The decoder's download. */
   progressed(progress: Progress): void;
-  /** Its lease is over. */
-  lost(info: GPUDeviceLostInfo): void;
+  /** Its lease is over where the previewer does not go on. */
+  lost(loss: DeviceLoss): void;
 }
 
 export interface Lease {
@@ -96,13 +96,12 @@ async function create(shared: Shared): Promise<Previewer> {
   const { signal } = controller;
   const decoder = await findDecoder(shared);
   signal.throwIfAborted();
-  const device = (backend === 'cpu' ? undefined : wanted.device) ?? (await ownDevice(backend));
-  signal.throwIfAborted();
-  device?.lost.then((info) => lose(shared, info));
   const previewer = await createPreviewer({
     format,
+    backend,
     decoder,
-    ...(device ? { device } : { backend: 'cpu' }),
+    device: wanted.device ?? (() => ownDevice(backend)),
+    onDeviceLost: (loss) => lose(shared, loss),
   });
   if (!signal.aborted) return previewer;
   previewer.destroy();
@@ -136,11 +135,10 @@ function ownDevice(backend: Backend): Promise<GPUDevice | undefined> {
   return found;
 }
 
-function lose(shared: Shared, info: GPUDeviceLostInfo): void {
-  if (!all.has(shared)) return;
+function lose(shared: Shared, loss: DeviceLoss): void {
   const users = [...shared.users];
-  forget(shared);
-  for (const user of users) user.lost(info);
+  if (!loss.recovering) forget(shared);
+  for (const user of users) user.lost(loss);
 }
 
 /** Frees it, and the elements' own device with its last previewer. */

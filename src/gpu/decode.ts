@@ -5,6 +5,7 @@ import type { LongWork } from '../clock';
 import { LatentPreviewError } from '../errors';
 import type { Layer } from '../ops/op';
 import type { LatentView } from '../view';
+import { lossOf } from './loss';
 import { compilePlan, type Plan, type PlanLimits, type PlanOutput } from './plan';
 import { choosePrecision, type Precision } from './precision';
 import { copyPicture, mapPictures, Readings, readingBytes } from './readings';
@@ -76,15 +77,8 @@ export async function createGpuDecoder(
   { precision = 'float32', software = false, family, ...limits }: GpuDecoderOptions = {},
 ): Promise<GpuDecoder> {
   const chosen = choosePrecision(precision, device, software);
-  const lost = device.lost.then(({ message }) => {
-    throw new LatentPreviewError(
-      'gpu-lost',
-      `gpu: the device was lost (${message || 'no reason given'}); create a new previewer`,
-    );
-  });
-  lost.catch(() => {}); // Raced against each operation; nobody may be waiting when it happens.
-  const plan = await Promise.race([compilePlan(device, channels, layers, output, chosen, limits, family), lost]);
-  return new DeviceDecoder(device, plan, lost);
+  const compiled = compilePlan(device, channels, layers, output, chosen, limits, family);
+  return new DeviceDecoder(device, await lossOf(device).race(compiled));
 }
 
 const nothingYet = { from: 0, flying: Promise.resolve() };
@@ -98,7 +92,6 @@ class DeviceDecoder implements GpuDecoder {
   readonly precision: Precision;
   readonly #device: GPUDevice;
   readonly #plan: Plan;
-  readonly #lost: Promise<never>;
   readonly #resizer: Resizer;
   readonly #readings: Readings;
   readonly #uploads: Uploads;
@@ -107,16 +100,16 @@ class DeviceDecoder implements GpuDecoder {
   #lastTurn: Promise<unknown> = Promise.resolve();
   /** Decodes of several submits that are running or waiting. */
   #turns = 0;
+  #destroyed = false;
 
-  constructor(device: GPUDevice, plan: Plan, lost: Promise<never>) {
+  constructor(device: GPUDevice, plan: Plan) {
     this.#device = device;
     this.#plan = plan;
     this.precision = plan.precision;
-    this.#lost = lost;
     this.#resizer = new Resizer(device);
     this.#readings = new Readings(device);
     this.#uploads = new Uploads(device);
-    this.#submits = new Submits(device, plan.pace, lost);
+    this.#submits = new Submits(device, plan.pace);
   }
 
   upload(frame: FrameData): { buffer: GPUBuffer; offset: number } {
@@ -178,9 +171,9 @@ class DeviceDecoder implements GpuDecoder {
   }
 
   async #attempt<T>(jobs: readonly Job[], finish: Finish<T>, { signal, onProgress }: LongWork): Promise<T> {
-    signal?.throwIfAborted();
+    this.#check(signal);
     this.#plan.adapt(jobs[0].view);
-    const allocated = scoped(this.#device, this.#lost, () => {
+    const allocated = scoped(this.#device, () => {
       finish.prepare?.();
       return jobs.map(({ source, view, size }) => {
         this.#resizer.prepare(this.#plan.prepare(view), size);
@@ -243,7 +236,7 @@ class DeviceDecoder implements GpuDecoder {
       // It may fail while the one before it is waited for.
       done.catch(() => {});
       await flying;
-      signal?.throwIfAborted();
+      this.#check(signal);
       flying = done;
       from = to;
     }
@@ -299,10 +292,18 @@ class DeviceDecoder implements GpuDecoder {
       record: (encoder, texture, index) => copyPicture(encoder, texture, target, index),
       done: () => target,
     });
-    return mapPictures(buffer, size, jobs.length, this.#lost);
+    this.#check();
+    return mapPictures(this.#device, buffer, size, jobs.length);
+  }
+
+  /** Decodes that waited or were under way make nothing that nobody frees. */
+  #check(signal?: AbortSignal): void {
+    if (this.#destroyed) throw new LatentPreviewError('gpu-lost', 'gpu: the decoder was destroyed');
+    signal?.throwIfAborted();
   }
 
   destroy(): void {
+    this.#destroyed = true;
     this.#plan.destroy();
     this.#freeCopies();
     this.#readings.destroy();

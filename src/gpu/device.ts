@@ -33,8 +33,16 @@ export async function acquireDevice(given?: GPUDevice): Promise<AcquiredDevice> 
   return { device, owned: true, software: adapter.info?.isFallbackAdapter ?? false };
 }
 
+/** A device of the caller's, or who to ask for one, again after each loss; undefined stands for the CPU. */
+export type GivenDevice = GPUDevice | (() => Promise<GPUDevice | undefined>);
+
 /** Undefined where `auto` does better on the CPU. */
-export async function findDevice(backend: Backend, given?: GPUDevice): Promise<AcquiredDevice | undefined> {
+export async function findDevice(backend: Backend, given?: GivenDevice): Promise<AcquiredDevice | undefined> {
+  if (typeof given === 'function') {
+    const device = await given();
+    if (!device && backend === 'webgpu') throw unavailable('the function `device` gave none');
+    return device && acquireDevice(device);
+  }
   if (given || backend === 'webgpu') return acquireDevice(given);
   const found = await acquireDevice().catch((error: unknown) => {
     if (error instanceof LatentPreviewError && error.code === 'gpu-unavailable') return undefined;

@@ -12,6 +12,7 @@ import { Pace } from './pace';
 import { checkPicture } from './picture';
 import { bytesOfReal, fitsHalves, type Precision, toReals } from './precision';
 import { type Schedule, type ScheduleLimits, schedule } from './schedule';
+import { scoped } from './scopes';
 import { bindingRange, isPlain, type LatentSource, latentWords } from './source';
 import { familyOf, type KernelFamily, passesOf, stagesOf } from './stages';
 
@@ -97,19 +98,31 @@ export async function compilePlan(
     const pipelines = { pipeline, ...(plainPipeline && { plainPipeline }) };
     if (!values) return { ...pipelines, weights: undefined, takesAdded, from, to };
     const packed = toReals(values, precision) as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-    const weights = device.createBuffer({
-      label: `${layers[index].name} ${index} weights`,
-      size: Math.max(16, packed.byteLength),
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+    const { value: weights, said } = scoped(device, () => {
+      const buffer = device.createBuffer({
+        label: `${layers[index].name} ${index} weights`,
+        size: Math.max(16, packed.byteLength),
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+      });
+      made.push(buffer);
+      device.queue.writeBuffer(buffer, 0, packed);
+      return buffer;
     });
-    device.queue.writeBuffer(weights, 0, packed);
+    await said;
     return { ...pipelines, weights, takesAdded, from, to };
   };
-  const steps = stages.map((ofLayer, index) => Promise.all(ofLayer.map((stage) => compileStage(stage, index))));
+  const made: GPUBuffer[] = [];
+  const compiling = stages.map((ofLayer, index) => ofLayer.map((stage) => compileStage(stage, index)));
+  const steps = await Promise.all(compiling.map((ofLayer) => Promise.all(ofLayer))).catch(async (error) => {
+    // Nobody else could free what the other layers made.
+    await Promise.allSettled(compiling.flat());
+    for (const weights of made) weights.destroy();
+    throw error;
+  });
   const mostBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
   const elementBytes = bytesOfReal[precision];
   const software = device.adapterInfo?.isFallbackAdapter;
-  return new Plan(device, { layers, blocks }, await Promise.all(steps), precision, family, {
+  return new Plan(device, { layers, blocks }, steps, precision, family, {
     bufferBytes: Math.min(largestBuffer, mostBytes),
     // What a caller limits is limited.
     ...(limits.bufferBytes ? {} : { mostBytes }),

@@ -1,5 +1,7 @@
 // Pictures on their way back to CPU memory, through one buffer.
 
+import { lossOf } from './loss';
+
 type Size = { readonly width: number; readonly height: number };
 
 // Copies to buffers need rows at multiples of 256 bytes.
@@ -45,16 +47,16 @@ export function copyPicture(encoder: GPUCommandEncoder, texture: GPUTexture, buf
   encoder.copyTextureToBuffer({ texture }, { buffer, offset, bytesPerRow: rowBytes(width) }, [width, height]);
 }
 
-/** The pictures in the buffer, rows without padding. Rejects with `lost`. */
+/** The pictures in a buffer of the device, rows without padding. */
 export async function mapPictures(
+  device: GPUDevice,
   buffer: GPUBuffer,
   size: Size,
   count: number,
-  lost: Promise<never>,
 ): Promise<Uint8ClampedArray<ArrayBuffer>[]> {
   const { width, height } = size;
   const [bytes, rowStep] = [readingBytes(size), rowBytes(width)];
-  await Promise.race([buffer.mapAsync(GPUMapMode.READ, 0, bytes * count), lost]);
+  await lossOf(device).race(buffer.mapAsync(GPUMapMode.READ, 0, bytes * count));
   const mapped = new Uint8Array(buffer.getMappedRange(0, bytes * count));
   const pictures = Array.from({ length: count }, (_, index) => {
     const pixels = new Uint8ClampedArray(width * height * 4);

@@ -1,6 +1,7 @@
 // What a device objects to, as errors of those who caused it.
 
 import { LatentPreviewError } from '../errors';
+import { lossOf } from './loss';
 
 /** What ran, and what the device says to it: rejects where it objects. */
 export interface Scoped<T> {
@@ -12,7 +13,7 @@ export interface Scoped<T> {
  * Runs inside error scopes of its own, popped in the same task so that the caller's scopes on the device stay in step.
  * What `run` throws is thrown at once.
  */
-export function scoped<T>(device: GPUDevice, lost: Promise<never>, run: () => T): Scoped<T> {
+export function scoped<T>(device: GPUDevice, run: () => T): Scoped<T> {
   device.pushErrorScope('out-of-memory');
   device.pushErrorScope('validation');
   let value: T;
@@ -26,10 +27,12 @@ export function scoped<T>(device: GPUDevice, lost: Promise<never>, run: () => T)
     scopes = Promise.all([device.popErrorScope(), device.popErrorScope()]);
     scopes.catch(() => {});
   }
-  const said = Promise.race([scopes, lost]).then(([invalid, memory]) => {
-    if (memory) throw outOfMemory(memory);
-    if (invalid) throw new LatentPreviewError('shader', `gpu: ${invalid.message}`, { cause: invalid });
-  });
+  const said = lossOf(device)
+    .race(scopes)
+    .then(([invalid, memory]) => {
+      if (memory) throw outOfMemory(memory);
+      if (invalid) throw new LatentPreviewError('shader', `gpu: ${invalid.message}`, { cause: invalid });
+    });
   // Asked later, perhaps after another one has failed.
   said.catch(() => {});
   return { value, said };

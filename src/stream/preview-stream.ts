@@ -2,7 +2,7 @@
 
 import type { Canvas } from '../canvas';
 import { LatentPreviewError } from '../errors';
-import type { FrameOptions, Previewer } from '../previewer';
+import type { FrameOptions } from '../previewer';
 import { pipeFrames } from './pipe';
 import { type StreamFrame, type StreamPreviewer, showFrame } from './show-frame';
 
@@ -213,7 +213,6 @@ class CanvasStream implements PreviewStream {
   async #show(running: Running): Promise<void> {
     const { frame, abort } = running;
     const { size, resample, item, frame: latentFrame } = this.#options;
-    const { device } = this.#previewer;
     const start = performance.now();
     let milliseconds: number | undefined;
     this.#running = running;
@@ -230,6 +229,7 @@ class CanvasStream implements PreviewStream {
         ...(latentFrame === undefined ? {} : { frame: latentFrame }),
       });
       this.#running = undefined;
+      const { device } = this.#previewer;
       if (device) {
         // It is submitted: with room in flight, the next may be as well.
         this.#advance();

@@ -46,7 +46,8 @@ export function serve(port: MessagePort): void {
         if (!canvas) throw new LatentPreviewError('worker', 'worker: the canvas did not arrive');
         await previewer.toCanvas(latents, canvas, options);
         // The page has no device to ask when the frame is done; who waits for one before the next needs to know.
-        await previewer.device?.queue.onSubmittedWorkDone();
+        // Where the device is lost meanwhile, the next frame says so.
+        await previewer.device?.queue.onSubmittedWorkDone().catch(() => {});
         return { value: undefined };
       }
       case 'toImageData':

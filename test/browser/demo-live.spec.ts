@@ -103,7 +103,9 @@ test('closes its connection when told to, or left; files dropped on it are shown
   await expect(page.locator('#live-status')).toHaveText('closed');
 });
 
-test('shows a sender of one’s own; one that breaks off is connected to again, and then given up', async ({ page }) => {
+test('121 shows a sender of one’s own; one that breaks off is connected to again, and then given up', async ({
+  page,
+}) => {
   await openLive(page);
   const { sockets, connect } = await sender(page);
   await connect();

@@ -66,7 +66,7 @@ test('links open a sample and a backend; both backends draw the same picture', a
   expect(new URL(page.url()).search).toBe('?sample=sdxl-coffee&backend=cpu');
 });
 
-test('the page goes on after the GPU was lost', async ({ playwright, baseURL }, testInfo) => {
+test('94 the page goes on after the GPU was lost', async ({ playwright, baseURL }, testInfo) => {
   // A browser of its own: a crash of the GPU's process would be felt by the tests that follow.
   const browser = await playwright.chromium.launch(testInfo.project.use.launchOptions);
   try {
@@ -231,7 +231,7 @@ test('the decoders of a family can be ranked and chosen', async ({ page }) => {
 });
 
 for (const scheme of ['light', 'dark'] as const)
-  test(`axe finds nothing in the ${scheme} scheme`, async ({ page }) => {
+  test(`126, 127 axe finds nothing in the ${scheme} scheme`, async ({ page }) => {
     await page.emulateMedia({ colorScheme: scheme });
     await openDemo(page, { query: '?sample=sdxl-astronaut-noising' });
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);

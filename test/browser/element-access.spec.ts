@@ -26,7 +26,7 @@ async function heard(page: Page): Promise<Heard[]> {
   return below(nodes[0]!.nodeId);
 }
 
-test('is one picture with a name, and a group where there is more in it', async ({ element: page }) => {
+test('126 is one picture with a name, and a group where there is more in it', async ({ element: page }) => {
   await serve(page, '/red.npy', colours([[255, 0, 0]]));
   await markup(
     page,
@@ -71,7 +71,7 @@ test('is one picture with a name, and a group where there is more in it', async 
   }
 });
 
-test('frames are chosen by keys, and only where there are frames', async ({ element: page }) => {
+test('126 frames are chosen by keys, and only where there are frames', async ({ element: page }) => {
   await serve(page, '/red.npy', colours([[255, 0, 0]]));
   await markup(
     page,

@@ -127,7 +127,7 @@ test('two hundred elements use the objects of one, which go with the last', asyn
   expect(await counted(page)).toMatchObject({ devices: 2, destroyed: 1, live: one.live });
 });
 
-test('goes on with a new device where its own is lost, at work or idle', async ({ element: page, browser }) => {
+test('94 goes on with a new device where its own is lost, at work or idle', async ({ element: page, browser }) => {
   await markup(page, gpuElement('a') + gpuElement('b', 'src="/blue.npy"'));
   for (const id of ['a', 'b']) await loads(page, id, 1);
   const session = await browser.newBrowserCDPSession();
@@ -151,7 +151,7 @@ test('goes on with a new device where its own is lost, at work or idle', async (
   }
 });
 
-test('gives up after three new devices, and tries again when it is told to', async ({ element: page }) => {
+test('95 gives up after three new devices, and tries again when it is told to', async ({ element: page }) => {
   await page.evaluate(() => {
     window.gpu.doomed = true;
   });
@@ -162,7 +162,7 @@ test('gives up after three new devices, and tries again when it is told to', asy
   const errors = await told(page, 'error');
   expect(errors).toHaveLength(1);
   expect(errors[0]!.detail.code).toBe('gpu-lost');
-  expect(errors[0]!.detail.message).toMatch(/and again 3 times; reload the page, or set backend="cpu"/);
+  expect(errors[0]!.detail.message).toMatch(/new devices did not help; reload the page, or set backend="cpu"/);
   expect((await counted(page)).devices).toBe(4);
   await page.evaluate(() => {
     window.gpu.doomed = false;
@@ -172,7 +172,7 @@ test('gives up after three new devices, and tries again when it is told to', asy
   expect(await seen(page, 'a')).toEqual(red);
 });
 
-test('reads buffers of the page’s device, and leaves that device to the page', async ({ element: page }) => {
+test('96 reads buffers of the page’s device, and leaves that device to the page', async ({ element: page }) => {
   await markup(page, gpuElement('a', ''));
   const give = () =>
     on(page, 'a', async (a) => {

@@ -41,7 +41,7 @@ test('recipe 10: two lines of HTML, the script from another origin', async ({ pa
   expect(problems).toEqual([]);
 });
 
-test('works under a strict policy with Trusted Types, defined by two copies of the library', async ({ page }) => {
+test('123 works under a strict policy with Trusted Types, defined by two copies of the library', async ({ page }) => {
   await servePackage(page, '**/one/dist/');
   await servePackage(page, '**/two/dist/');
   const policy =

@@ -32,7 +32,7 @@ for (const backend of ['cpu', 'webgpu'])
     expect((await told(page, 'progress')).some(({ detail }) => detail.phase === 'latents')).toBe(true);
   });
 
-test('has as many pixels as its box shows, between the decoder’s and the image’s', async ({ element: page }) => {
+test('112 has as many pixels as its box shows, between the decoder’s and the image’s', async ({ element: page }) => {
   await markup(page, '<latent-preview id="a" src="/sdxl.safetensors" format="sdxl" decoder="map"></latent-preview>');
   const sized = async (width: number, height: number): Promise<void> => {
     await expect
@@ -90,7 +90,7 @@ test('has as many pixels as its box shows, between the decoder’s and the image
   }
 });
 
-test('honours what was set before it was defined, and is copied with its attributes', async ({ suite: page }) => {
+test('125 honours what was set before it was defined, and is copied with its attributes', async ({ suite: page }) => {
   await serve(page, '/red.npy', colours([[255, 0, 0]]));
   await page.evaluate(() => {
     document.body.innerHTML =
@@ -135,7 +135,7 @@ test('honours what was set before it was defined, and is copied with its attribu
   expect(seen.markup).toBe('<latent-preview src="/red.npy" format="pixel"></latent-preview>');
 });
 
-test('keeps its picture where it is moved, and finds itself in another document', async ({ element: page }) => {
+test('125 keeps its picture where it is moved, and finds itself in another document', async ({ element: page }) => {
   await serve(page, '/red.npy', colours([[255, 0, 0]]));
   await markup(
     page,
@@ -169,7 +169,7 @@ test('keeps its picture where it is moved, and finds itself in another document'
   expect(inFrame).toBe('absolute');
 });
 
-test('shows the newest: of a stream, and of files that come in another order', async ({ element: page }) => {
+test('122 shows the newest: of a stream, and of files that come in another order', async ({ element: page }) => {
   await serve(page, '/red.npy', colours([[255, 0, 0]]));
   await serve(page, '/blue.npy', colours([[0, 0, 255]]));
   let slow: () => void = () => {};
@@ -243,7 +243,7 @@ test('shows the newest: of a stream, and of files that come in another order', a
   expect(order).toEqual([16, 800, 8]);
 });
 
-test('waits while nobody can see it, and then shows the newest alone', async ({ element: page }) => {
+test('111 waits while nobody can see it, and then shows the newest alone', async ({ element: page }) => {
   const requests: string[] = [];
   page.on('request', (request) => requests.push(new URL(request.url()).pathname));
   await serve(page, '/red.npy', colours([[255, 0, 0]]));

@@ -32,7 +32,7 @@ async function serve(type: string, body: string | Buffer): Promise<{ address: st
   return { address: `http://127.0.0.1:${port}/`, close: () => server.close() };
 }
 
-test('one file from another origin decodes, and asks for no other', async ({ page }) => {
+test('128 one file from another origin decodes, and asks for no other', async ({ page }) => {
   const cdn = await serve('text/javascript', library);
   const site = await serve('text/html', html.replace('ADDRESS', `${cdn.address}standalone.js`));
   const requests: string[] = [];

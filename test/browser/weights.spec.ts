@@ -32,7 +32,7 @@ test('what is kept is not fetched again, after the page was loaded anew', async 
   expect(asked).toHaveLength(1);
 });
 
-test('what came to harm is fetched again, and mended', async ({ suite }) => {
+test('118 what came to harm is fetched again, and mended', async ({ suite }) => {
   const asked = await serve(suite);
   const sizes = await suite.evaluate(async (sha256) => {
     const { loadWeights }: Suite = await import('/browser-suite.js' as never);
@@ -54,7 +54,7 @@ test('what came to harm is fetched again, and mended', async ({ suite }) => {
   expect(asked).toHaveLength(3);
 });
 
-test('no room to keep it is no reason to fail', async ({ suite }) => {
+test('117 no room to keep it is no reason to fail', async ({ suite }) => {
   const asked = await serve(suite);
   // The browser's own quota, as a site that has used it up.
   const session = await suite.context().newCDPSession(suite);

@@ -69,7 +69,7 @@ afterEach(() => {
 });
 
 describe('newest wins', () => {
-  it('among those that wait; what it tells of each is so', async () => {
+  it('122 among those that wait; what it tells of each is so', async () => {
     const { stream: made, decodes, shown, running } = stream();
     const first = made.push(named(1));
     expect(running()).toEqual([1]);
@@ -105,7 +105,7 @@ describe('newest wins', () => {
     expect(made.statistics).toMatchObject({ shown: 1, dropped: 1, cancelled: 1, failed: 0 });
   });
 
-  it('but only once between two that are shown: a stream faster than the decoder goes on', async () => {
+  it('122 but only once between two that are shown: a stream faster than the decoder goes on', async () => {
     const { stream: made, decodes, shown, running } = stream();
     for (let k = 1; k <= 5; k++) {
       void made.push(named(k));
@@ -210,7 +210,7 @@ describe('hidden', () => {
       this.dispatchEvent(new Event('visibilitychange'));
     }
   }
-  it('pages decode nothing, and the newest when they are back', async () => {
+  it('111 pages decode nothing, and the newest when they are back', async () => {
     const page = new Page();
     vi.stubGlobal('document', page);
     const { stream: made, decodes, running } = stream();

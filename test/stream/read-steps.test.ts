@@ -179,7 +179,7 @@ describe('a WebSocket', () => {
     return { here, there };
   }
 
-  it('with text and others’ binary messages, such as ComfyUI’s, between', async () => {
+  it('119 with text and others’ binary messages, such as ComfyUI’s, between', async () => {
     const { here, there } = await connect();
     const reading = steps(here);
     there.send('{"type":"status"}');
@@ -300,7 +300,7 @@ describe('an EventSource', () => {
   }
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
-  it('with events of either name, others passed over, connecting again by itself', async () => {
+  it('121 with events of either name, others passed over, connecting again by itself', async () => {
     const events = new Events();
     const reading = readLatentSteps(events);
     events.tell('message', base64(numbered(1)));
