@@ -18,6 +18,7 @@ const clientsOfCore = [
   { folder: commandFolder, core: './index.js' },
   // In dist/element or, as two entries need it, in dist/shared.
   { folder: normalizePath(join(root, 'src', 'element')), core: '../index.js' },
+  { folder: normalizePath(join(root, 'src', 'adapters')), core: '../index.js' },
 ];
 
 /**

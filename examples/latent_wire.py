@@ -1,4 +1,4 @@
-"""Latents as one packet of latent-preview's wire format, version 1 (docs/wire-format.md). Needs NumPy alone."""
+"""Latents, NumPy's or PyTorch's, as one packet of latent-preview's wire format, version 1 (docs/wire-format.md)."""
 
 import json
 import struct
@@ -13,8 +13,11 @@ NAN = float("nan")
 
 def encode_latents(latents, dtype="float16", deflate=False, layout="", domain="", content="", step=0, steps=0,
                    timestep=NAN, sigma=NAN, items=(0, 0), frames=(0, 1, 0), size=(0, 0), text=None):
-    """`items`: first, in all; `frames`: first, stride, in all; `size`: latent rows and columns of tokens."""
+    """`latents`: an array, or a tensor on any device; `items`: first, in all; `frames`: first, stride, in all; `size`: latent
+    rows and columns of tokens."""
     code, kind = TYPES[dtype]
+    if hasattr(latents, "detach"):
+        latents = latents.detach().float().cpu().numpy()
     if dtype == "uint8":
         scaled = np.clip(np.asarray(latents, np.float64) / 6 + 0.5, 0, 1) * 255
         latents = np.floor(np.nan_to_num(scaled, nan=127.5) + 0.5)
@@ -30,3 +33,12 @@ def encode_latents(latents, dtype="float16", deflate=False, layout="", domain=""
         ("", "model", "vae").index(domain), ("", "sample", "x0").index(content), 0,
         step, steps, timestep, sigma, *items, *frames, *size,
     ) + about + payload
+
+
+def first_item(latents, every_nth_frame=1):
+    """A batch's first picture, or every nth frame of its first video: `encode_latents(**first_item(latents))`."""
+    items = (0, latents.shape[0])
+    if latents.ndim == 4:
+        return {"latents": latents[:1], "layout": "NCHW", "items": items}
+    frames = (0, every_nth_frame, latents.shape[2])
+    return {"latents": latents[:1, :, ::every_nth_frame], "layout": "NCTHW", "items": items, "frames": frames}

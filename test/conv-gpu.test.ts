@@ -9,8 +9,8 @@ import { fuseLayers } from '../src/gpu/fuse';
 import { Pace } from '../src/gpu/pace';
 import type { PlanLimits } from '../src/gpu/plan';
 import { schedule } from '../src/gpu/schedule';
-import { type KernelFamily, stagesOf } from '../src/gpu/stages';
-import { createPreviewer, LatentPreviewError, latentsFromArray } from '../src/index';
+import { familyOf, type KernelFamily, stagesOf } from '../src/gpu/stages';
+import { createPreviewer, LatentPreviewError, latentsFromArray, requestDevice } from '../src/index';
 import { noise } from '../src/ops/examples';
 import { conv2d, layer, unpack } from '../src/ops/index';
 import { type Layer, paramsOf } from '../src/ops/op';
@@ -23,7 +23,7 @@ import { differingPictures } from './tolerances';
 const fixture = (name: string): ConvFixture => convFixtures.find((one) => one.name === name)!;
 
 // One device for all: its pipelines are compiled once, which takes a software adapter most of the time.
-const theDevice = await (await navigator.gpu.requestAdapter())?.requestDevice();
+const theDevice = (await navigator.gpu.requestAdapter()) ? await requestDevice('webgpu') : undefined;
 afterAll(() => theDevice?.destroy());
 const withDevice = (run: (device: GPUDevice) => Promise<void>): Promise<void> =>
   checked(theDevice!, () => run(theDevice!));
@@ -31,7 +31,7 @@ const withDevice = (run: (device: GPUDevice) => Promise<void>): Promise<void> =>
 type Net = Pick<ConvFixture, 'decoder' | 'format'>;
 
 /** A net of enough channels for kernels in stages, enlarging three times: the fixtures are narrower. */
-const wide: Net = {
+const netOf = (width: number): Net => ({
   format: fixture('taesd').format,
   decoder: () => {
     const conv = (inputs: number, outputs: number, upscale: 1 | 2, add?: number): Layer => {
@@ -41,12 +41,13 @@ const wide: Net = {
       const params = { inputs, outputs, size: 3, padding: 1, weight, bias, activation, upscale } as const;
       return layer(conv2d, params, add === undefined ? {} : { add });
     };
-    const stage = [conv(16, 16, 2), conv(16, 16, 1), conv(16, 16, 1, 2)];
-    const layers = [layer(unpack, { channels: 4, clamp: true }), conv(4, 16, 1), ...stage, ...stage, ...stage];
+    const stage = [conv(width, width, 2), conv(width, width, 1), conv(width, width, 1, 2)];
+    const layers = [layer(unpack, { channels: 4, clamp: true }), conv(4, width, 1), ...stage, ...stage, ...stage];
     const output = { activation: 'clamp', range: [-2, 2] } as const;
-    return { ...fixture('taesd').decoder(), layers: [...layers, conv(16, 3, 1)], output };
+    return { ...fixture('taesd').decoder(), layers: [...layers, conv(width, 3, 1)], output };
   },
-};
+});
+const wide = netOf(16);
 
 /** A decoder of a net, and a function that decodes latents of any size with it. */
 async function gpuDecoder(
@@ -86,6 +87,8 @@ const inSlices = (): Partial<PlanLimits> => ({
   dispatchWork: 50_000,
 });
 
+const inQuads = theDevice && familyOf(theDevice, 'float32') === 'winograd-quads';
+
 /** What the layers' kernels round together, as a plan passes it on. */
 const blocksOf = (layers: readonly Layer[], family: KernelFamily): number[] =>
   layers.map((one) => {
@@ -101,6 +104,7 @@ describeGpu('tiles', () => {
     ['vae-approx', fixture('vae-approx'), 40_000, 'latents', 'direct'],
     ['16 wide', wide, 120_000, 'latents', 'direct'],
     ['16 wide', wide, 120_000, 'a cut', 'winograd'],
+    ...(inQuads ? ([['64 wide', netOf(64), 480_000, 'a cut', 'winograd-quads']] as const) : []),
   ] as const)
     it(`90 ${name}, ${family}: tiles from ${start} are the whole picture, bit for bit`, () =>
       withDevice(async (device) => {

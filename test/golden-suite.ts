@@ -4,6 +4,7 @@
 import { decode as decodePng } from 'fast-png';
 import { taesd, vaeApprox } from '../src/decoders/index';
 import { readTensorFile } from '../src/files/index';
+import { familyOf, type KernelFamily } from '../src/gpu/stages';
 import { createPreviewer, type Decoder, latentsFromArray } from '../src/index';
 import { type Shape, toFloat32 } from '../src/tensor';
 import { pictureOf, runCases, type SuiteCase, type SuiteResult } from './op-suite';
@@ -75,7 +76,8 @@ export const goldenCases = (read: ReadShared, direct: readonly GoldenFamily[] = 
     run: async (device: GPUDevice) => {
       const golden = await readGolden(read, family);
       const { decoder, input, inputShape, expected, size } = golden;
-      for (const kernels of direct.includes(family) ? (['direct', 'winograd'] as const) : (['winograd'] as const)) {
+      const software = familyOf(device, 'float32') === 'winograd-quads' ? 'winograd-quads' : 'winograd';
+      for (const kernels of new Set<KernelFamily>(direct.includes(family) ? ['direct', software] : [software])) {
         const planes = await runLayersOnGpu(device, decoder.layers, inputShape.slice(1), input, 'float32', kernels);
         const wrong = differingPlanes(planes, expected, size, tolerances.conv);
         if (wrong) return `${kernels}: ${wrong}`;

@@ -6,7 +6,7 @@ import { latentMap } from '../src/decoders/index';
 import { type LatentMap, mapFeatures } from '../src/decoders/latent-map';
 import type { Domain, LatentFormat } from '../src/formats/format';
 import { fuseLayers } from '../src/gpu/fuse';
-import type { KernelFamily } from '../src/gpu/stages';
+import { familyOf, type KernelFamily } from '../src/gpu/stages';
 import { createPreviewer, type FrameOptions, latentsFromArray, latentsFromBuffer } from '../src/index';
 import type { Latents, Layout } from '../src/latents';
 import { conv2dExamples } from '../src/ops/conv2d';
@@ -32,7 +32,7 @@ export interface SuiteCase {
   readonly run: (device: GPUDevice) => Promise<string | undefined>;
 }
 
-export const runOpSuite = (device: GPUDevice): Promise<SuiteResult[]> => runCases(device, suiteCases());
+export const runOpSuite = (device: GPUDevice): Promise<SuiteResult[]> => runCases(device, suiteCases(device));
 
 export async function runCases(device: GPUDevice, cases: readonly SuiteCase[]): Promise<SuiteResult[]> {
   const results: SuiteResult[] = [];
@@ -46,8 +46,15 @@ export async function runCases(device: GPUDevice, cases: readonly SuiteCase[]): 
   return results;
 }
 
-export function suiteCases(): SuiteCase[] {
-  return [...kernelCases(), ...fusedCases(), ...decodeCases(), ...convCases(), ...stepCases()];
+/** @param device that will run them: some kernels take a feature */
+export function suiteCases(device: GPUDevice): SuiteCase[] {
+  return [
+    ...kernelCases(familyOf(device, 'float32') === 'winograd-quads'),
+    ...fusedCases(),
+    ...decodeCases(),
+    ...convCases(),
+    ...stepCases(),
+  ];
 }
 
 /** An unpack and the conv after it, which a device runs as one, against one reference after the other. */
@@ -84,11 +91,13 @@ export const isForStrips = ({
 }: ReturnType<typeof opExamples>[number]): boolean => layer.name === 'conv2d' && height * width > 1000;
 
 /** Convolutions have kernels of several families, maps a form for plain latents. */
-function kernelCases() {
+function kernelCases(quads: boolean) {
   const examples = opExamples().map((example, index) => ({ ...example, index, family: 'direct' as KernelFamily }));
   const families = examples.flatMap((example) => {
     const staged = { ...example, family: 'winograd' as const };
-    if (example.layer.name === 'conv2d') return isForStrips(example) ? [staged] : [example, staged];
+    const inQuads = quads ? [{ ...example, family: 'winograd-quads' as const }] : [];
+    if (example.layer.name === 'conv2d')
+      return isForStrips(example) ? [staged, ...inQuads] : [example, staged, ...inQuads];
     if (example.layer.name === 'linear') return [example, { ...example, layer: inPlainForm(example.layer) }];
     return [example];
   });

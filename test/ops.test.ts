@@ -2,15 +2,15 @@
 // it has them, which SwiftShader has not: there Deno alone runs them, and the null backend compiles them (precision.test.ts).
 
 import { afterAll, describe, expect, it } from 'vitest';
+import { requestDevice } from '../src/index';
 import { halfCases } from './half-suite';
 import { suiteCases } from './op-suite';
 import { checked, describeGpu } from './setup/gpu';
 
 describeGpu('107, 108, 109 the op suite on Dawn', async () => {
-  const adapter = await navigator.gpu.requestAdapter();
-  const device = await adapter?.requestDevice();
+  const device = await requestDevice('webgpu');
   afterAll(() => device?.destroy());
-  for (const { name, run } of suiteCases())
+  for (const { name, run } of suiteCases(device!))
     it(name, () => checked(device!, async () => expect(await run(device!)).toBeUndefined()));
 });
 

@@ -341,6 +341,53 @@ it('has an element of at most 7 kB gzip beside the core, which it imports like a
   expect(own).toEqual([expect.stringMatching(/^shared\/element-/), 'index.js']);
 });
 
+it.each([
+  ...[
+    ['onnxruntime', 1000],
+    ['transformers', 1000],
+    ['tfjs', 1000],
+    ['diffusers', 1300],
+  ],
+  // With what they share of the stream entry.
+  ...[
+    ['a1111', 2200],
+    ['invokeai', 3200],
+    ['comfyui', 6000],
+  ],
+] as [string, number][])('has an adapter %s of at most %d bytes gzip beside the core', async (name, most) => {
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    publicDir: false,
+    build: {
+      write: false,
+      minify: true,
+      target: 'es2022',
+      rolldownOptions: {
+        input: join(root, 'src', 'adapters', `${name}.ts`),
+        // The core's modules, which its pages have.
+        external: (id) => /^\.\.\/(?!stream\/|files\/)/.test(id),
+        preserveEntrySignatures: 'strict',
+      },
+    },
+  });
+  const parts = [built].flat().flatMap((output) => ('output' in output ? output.output : []));
+  const size = parts.reduce(
+    (sum, part) => sum + (part.type === 'chunk' ? gzipSync(part.code, { level: 9 }).length : 0),
+    0,
+  );
+  console.log(`gzip: adapter ${name} ${size} bytes beside the core`);
+  expect(size).toBeGreaterThan(300);
+  expect(size).toBeLessThanOrEqual(most);
+  // The core is fetched once, by its own name: errors are of one class, whoever throws them.
+  const imports = (file: string): string[] =>
+    ts
+      .preProcessFile(readFileSync(file, 'utf8'))
+      .importedFiles.map(({ fileName }) => join(file, '..', fileName))
+      .flatMap((found) => (/dist.shared/.test(found) ? [found, ...imports(found)] : [found]));
+  expect(imports(join(installed, 'dist', 'adapters', `${name}.js`))).toContain(join(installed, 'dist', 'index.js'));
+});
+
 it('registers the element by one entry alone, and by that one in bundles too', async () => {
   const folder = join(project, 'registers');
   mkdirSync(folder);

@@ -11,7 +11,7 @@ import type { Conv2dParams } from '../src/ops/conv2d';
 import { conv2d, groupNorm, layer, unpack } from '../src/ops/index';
 import type { Layer } from '../src/ops/op';
 
-const conv = (inputs: number, outputs: number, rest: Partial<Conv2dParams> = {}, add?: number): Layer =>
+const conv = (inputs: number, outputs: number, rest: Partial<Conv2dParams> = {}, add?: number, from = 1): Layer =>
   layer(
     conv2d,
     {
@@ -24,7 +24,7 @@ const conv = (inputs: number, outputs: number, rest: Partial<Conv2dParams> = {},
       upscale: 1,
       ...rest,
     },
-    add === undefined ? {} : { add },
+    { from, ...(add === undefined ? {} : { add }) },
   );
 const block = (width: number): Layer[] => [conv(width, width), conv(width, width), conv(width, width, {}, 3)];
 const up = (width: number): Layer => conv(width, width, { upscale: 2, activation: 'none' });
@@ -32,17 +32,18 @@ const up = (width: number): Layer => conv(width, width, { upscale: 2, activation
 /** The layers of TAESD as a device runs them, with the pools of TAEF2 where `pooled`. */
 function taesd(pooled = false): readonly Layer[] {
   const norm = {
-    groups: 4,
+    groups: 1,
     epsilon: 1e-5,
-    weight: new Float32Array(256),
-    bias: new Float32Array(256),
+    weight: new Float32Array(64),
+    bias: new Float32Array(64),
     activation: 'relu',
   } as const;
-  const pool = [
-    conv(64, 256, { size: 1, padding: 0, weight: new Float32Array(64 * 256), activation: 'none' }),
+  const pointwise = { size: 1, padding: 0, weight: new Float32Array(64 * 64), activation: 'none' } as const;
+  const pool = [0, 1, 2, 3].flatMap((group) => [
+    conv(64, 64, pointwise, undefined, 3 * group + 1),
     layer(groupNorm, norm),
-    conv(256, 64, { size: 1, padding: 0, weight: new Float32Array(64 * 256), activation: 'none' }, 3),
-  ];
+    conv(64, 64, pointwise, 3),
+  ]);
   const middle = [1, 2, 3].flatMap(() => [...(pooled ? pool : []), ...block(64)]);
   const three = [1, 2, 3].flatMap(() => block(64));
   return fuseLayers([
@@ -241,6 +242,17 @@ describe('memory', () => {
       expect(input).not.toBe(output);
       if (added !== undefined) expect(added).not.toBe(output);
     }
+  });
+  it('where nothing smaller will do, what runs as a whole takes all that a device binds', () => {
+    const tooMuch = () => schedule(taesd(true), [4, 600, 600], limits);
+    expect(tooMuch).toThrow(LatentPreviewError);
+    const planned = schedule(taesd(true), [4, 600, 600], { ...limits, mostBytes: 128 * MiB });
+    expect(Math.max(...planned.buffers)).toBeGreaterThan(limits.bufferBytes);
+    expect(Math.max(...planned.buffers)).toBeLessThanOrEqual(128 * MiB);
+    expect(writes(planned).every((count) => count === 1)).toBe(true);
+    // Where less does, it takes no more.
+    const small = schedule(taesd(true), [4, 400, 400], { ...limits, mostBytes: 128 * MiB });
+    expect(small).toEqual(schedule(taesd(true), [4, 400, 400], limits));
   });
   it('what cannot fit is a clear error', () => {
     const run = () => schedule(taesd(), [4, 64, 64], { ...limits, bufferBytes: 1000 });

@@ -12,7 +12,14 @@ const folder = new URL('../shaders/', import.meta.url);
 const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack];
 
 // The other forms of a convolution.
-const convStages = ['winograd-tiles', 'nine-tiles', 'conv2d-products', 'winograd-pixels', 'nine-pixels'];
+const convStages = [
+  'winograd-tiles',
+  'nine-tiles',
+  'conv2d-products',
+  'conv2d-products-quads',
+  'winograd-pixels',
+  'nine-pixels',
+];
 const forms = [...convStages, 'conv2d-narrow', 'conv2d-doubled'].map((name) => ({
   name,
   input: 'activations' as const,

@@ -7,13 +7,11 @@ bytes, so that what arrives on ComfyUI's socket is a packet: readLatentSteps(new
 from comfy.patcher_extension import WrappersMP
 from server import PromptServer
 
-from .latent_wire import encode_latents
+from .latent_wire import encode_latents, first_item
 
 
 class SendLatentSteps:
-    CATEGORY = "latent-preview"
-    FUNCTION = "patch"
-    RETURN_TYPES = ("MODEL",)
+    CATEGORY, FUNCTION, RETURN_TYPES = "latent-preview", "patch", ("MODEL",)
 
     @classmethod
     def INPUT_TYPES(cls):
@@ -23,12 +21,9 @@ class SendLatentSteps:
     def patch(self, model, format, every_nth_frame):
         def outer_sample(sample, noise, latent_image, sampler, sigmas, denoise_mask, callback, *others, **named):
             def send(step, x0, x, steps):
-                video = x0.ndim == 5
-                latents = x0[:1, :, ::every_nth_frame] if video else x0[:1]
                 packet = encode_latents(
-                    latents.float().cpu().numpy(), layout="NCTHW" if video else "NCHW", domain="model", content="x0",
-                    step=step + 1, steps=steps, sigma=float(sigmas[step]), items=(0, x0.shape[0]),
-                    frames=(0, every_nth_frame, x0.shape[2]) if video else (0, 1, 0), text={"format": format})
+                    **first_item(x0, every_nth_frame), domain="model", content="x0", step=step + 1, steps=steps,
+                    sigma=float(sigmas[step]), text={"format": format})
                 server = PromptServer.instance
                 server.send_sync(int.from_bytes(packet[:4], "big"), packet[4:], server.client_id)
                 return callback(step, x0, x, steps) if callback else None

@@ -3,7 +3,6 @@
 
 import { LatentPreviewError } from '../errors';
 import type { Conv2dParams } from '../ops/conv2d';
-import type { GroupNormParams } from '../ops/group-norm';
 import { conv2d, groupNorm, layer, unpack } from '../ops/index';
 import type { Layer } from '../ops/op';
 import type { Decoder } from './decoder';
@@ -72,15 +71,7 @@ export function taesd(weights: Weights, { outputRange = [0, 1] }: TaesdOptions =
 function readBlock(file: StateDict, place: number, width: number): { layers: Layer[]; width: number } {
   const has = (part: string): boolean => file.shape(`${place}.${part}.weight`) !== undefined;
   const layers: Layer[] = [];
-  if (has('pool.0')) {
-    const wide = readConv(file, `${place}.pool.0`, 1, width, { bias: false });
-    const narrow = readConv(file, `${place}.pool.3`, 1, wide.outputs, { outputs: width, bias: false });
-    layers.push(
-      layer(conv2d, { ...wide, ...same(1), activation: 'none' }),
-      layer(groupNorm, readPoolNorm(file, `${place}.pool.1`, wide.outputs)),
-      layer(conv2d, { ...narrow, ...same(1), activation: 'none' }, { add: 3 }),
-    );
-  }
+  if (has('pool.0')) layers.push(...readPool(file, `${place}.pool`, width));
   const conv0 = readConv(file, `${place}.conv.0`, 3, width);
   const outputs = conv0.outputs;
   const conv2 = readConv(file, `${place}.conv.2`, 3, outputs, { outputs });
@@ -101,12 +92,34 @@ function readBlock(file: StateDict, place: number, width: number): { layers: Lay
 
 const poolGroups = 4;
 
-function readPoolNorm(file: StateDict, name: string, channels: number): GroupNormParams {
-  const { data: weight } = file.read(`${name}.weight`, [channels]);
-  const { data: bias } = file.read(`${name}.bias`, [channels]);
-  if (channels % poolGroups !== 0)
-    throw file.wrong(`${name}.weight`, `has ${channels} channels, which do not make ${poolGroups} groups`);
-  return { groups: poolGroups, epsilon: 1e-5, weight, bias, activation: 'relu' };
+/**
+ * x + conv(relu(groupNorm(conv(x)))), group by group: nothing passes between groups, so that instead of all their channels
+ * at once one group's are in memory. Whole-picture layers cannot be cut into tiles, and these were the widest.
+ */
+function readPool(file: StateDict, name: string, width: number): Layer[] {
+  const wide = readConv(file, `${name}.0`, 1, width, { bias: false });
+  const narrow = readConv(file, `${name}.3`, 1, wide.outputs, { outputs: width, bias: false });
+  const { data: weight } = file.read(`${name}.1.weight`, [wide.outputs]);
+  const { data: bias } = file.read(`${name}.1.bias`, [wide.outputs]);
+  const channels = wide.outputs / poolGroups;
+  if (!Number.isInteger(channels))
+    throw file.wrong(`${name}.1.weight`, `has ${wide.outputs} channels, which do not make ${poolGroups} groups`);
+  return Array.from({ length: poolGroups }, (_, group) => {
+    const [first, end] = [group * channels, (group + 1) * channels];
+    const rows = { ...wide, outputs: channels, weight: wide.weight.subarray(first * width, end * width) };
+    const norm = { weight: weight.subarray(first, end), bias: bias.subarray(first, end) };
+    const columns = {
+      ...narrow,
+      inputs: channels,
+      weight: narrow.weight.filter((_, k) => k % wide.outputs >= first && k % wide.outputs < end),
+    };
+    return [
+      layer(conv2d, { ...rows, ...same(1), activation: 'none' }, { from: 3 * group + 1 }),
+      layer(groupNorm, { ...norm, groups: 1, epsilon: 1e-5, activation: 'relu' }),
+      // Three back lies x, after the first group the sum so far.
+      layer(conv2d, { ...columns, ...same(1), activation: 'none' }, { add: 3 }),
+    ];
+  }).flat();
 }
 
 /** A k×k conv that keeps the size. */

@@ -8,23 +8,28 @@ import type { Stage, StagedLayer } from './stages';
 
 /** Channels that one invocation of conv2d-products.wgsl computes, and tiles. */
 const block = 16;
-// Of scratch each way. For 64 channels 528 tiles of 36 numbers: no power of two, which would put all planes on the same
-// lines of a cache.
-const stripBytes = 4.7 * 2 ** 20;
+/** Tiles that one of conv2d-products-quads.wgsl computes. */
+const tilesOfQuad = 32;
+/** Invocations in a workgroup of conv2d-products.wgsl, which is one quad in the other. */
+const groupWidth = 16;
+// Of scratch each way. For 64 channels 544 or 560 tiles of 36 numbers: no power of two, which would put all planes on the
+// same lines of a cache.
+const stripBytes = 5 * 2 ** 20;
 // Below this a transform costs more than it saves.
 const fewestChannels = 16;
 
 /** From three weights along a row to the numbers that a tile's numbers are multiplied with. */
 type Transform = readonly (readonly [number, number, number])[];
 
-/** For 3×3 at the picture's own size, with enough channels: Winograd's F(4×4, 3×3). */
-export function winogradStages(params: Conv2dParams, adds: boolean): Omit<StagedLayer, 'work'> | undefined {
-  return params.upscale === 1 ? threeStages('winograd', winogradTransform(), 4, params, adds) : undefined;
-}
-
-/** For 3×3 on the picture at twice its size: nine products. */
-export function nineStages(params: Conv2dParams, adds: boolean): Omit<StagedLayer, 'work'> | undefined {
-  return params.upscale === 2 ? threeStages('nine', nineTransform, 2, params, adds) : undefined;
+/**
+ * Of 3×3, with enough channels: Winograd's F(4×4, 3×3) at the picture's own size, nine products at twice its size.
+ * @param quads whether subgroups are single quads
+ */
+export function stagedForm(params: Conv2dParams, adds: boolean, quads: boolean): Omit<StagedLayer, 'work'> | undefined {
+  const { inputs, outputs, size, padding, upscale } = params;
+  if (size !== 3 || padding !== 1 || Math.min(inputs, outputs) < fewestChannels) return undefined;
+  if (upscale === 1) return threeStages('winograd', winogradTransform(), 4, params, adds, quads);
+  return upscale === 2 ? threeStages('nine', nineTransform, 2, params, adds, quads) : undefined;
 }
 
 function threeStages(
@@ -33,9 +38,9 @@ function threeStages(
   side: number,
   params: Conv2dParams,
   adds: boolean,
-): Omit<StagedLayer, 'work'> | undefined {
-  const { inputs, outputs, size, padding } = params;
-  if (size !== 3 || padding !== 1 || Math.min(inputs, outputs) < fewestChannels) return undefined;
+  quads: boolean,
+): Omit<StagedLayer, 'work'> {
+  const { inputs, outputs } = params;
   const inputChannelGroups = Math.ceil(inputs / 4);
   const outputChannelGroups = Math.ceil(outputs / 4);
   const outputBlocks = Math.ceil(outputs / block);
@@ -45,7 +50,8 @@ function threeStages(
   const perTile =
     (groups: number): Stage['workgroups'] =>
     (tiles) => [Math.ceil(tiles / grid.groupWidth), Math.ceil(groups / grid.groupHeight), 1];
-  const groupWidth = 16;
+  const inQuads = quads && outputBlocks % 4 === 0;
+  const tilesAtOnce = inQuads ? tilesOfQuad : block;
   const planes = { tiles: numbers * inputChannelGroups, sums: numbers * outputPlanes };
   const tilesThatFit = stripBytes / (Math.max(planes.tiles, planes.sums) * 16);
   return {
@@ -57,9 +63,13 @@ function threeStages(
         to: 'tiles',
       },
       {
-        shader: 'conv2d-products',
-        constants: { groupWidth, inputChannelGroups, outputBlocks },
-        workgroups: (tiles) => [Math.ceil((Math.ceil(tiles / block) * outputBlocks) / groupWidth), numbers, 1],
+        shader: inQuads ? 'conv2d-products-quads' : 'conv2d-products',
+        constants: { inputChannelGroups, outputBlocks, ...(inQuads ? {} : { groupWidth }) },
+        workgroups: (tiles) => [
+          Math.ceil((Math.ceil(tiles / tilesAtOnce) * outputBlocks) / (inQuads ? 4 : groupWidth)),
+          numbers,
+          1,
+        ],
         weights: () => packProducts(params, transform),
         from: 'tiles',
         to: 'sums',
@@ -73,7 +83,7 @@ function threeStages(
         from: 'sums',
       },
     ],
-    tiling: { side, strip: Math.max(1, Math.floor(tilesThatFit / block)) * block, planes },
+    tiling: { side, strip: Math.max(1, Math.floor(tilesThatFit / tilesAtOnce)) * tilesAtOnce, planes },
   };
 }
 

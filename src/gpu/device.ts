@@ -12,6 +12,8 @@ export interface AcquiredDevice {
   readonly software: boolean;
 }
 
+const usefulFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups'];
+
 /**
  * The caller's device, or one of our own.
  * @throws LatentPreviewError `gpu-unavailable` with what is missing and what to do
@@ -24,7 +26,7 @@ export async function acquireDevice(given?: GPUDevice): Promise<AcquiredDevice> 
     throw unavailable('the browser refused a GPU adapter', cause);
   });
   if (!adapter) throw unavailable('the browser has WebGPU but no adapter for it; hardware acceleration may be off');
-  const requiredFeatures: GPUFeatureName[] = adapter.features.has('shader-f16') ? ['shader-f16'] : [];
+  const requiredFeatures = usefulFeatures.filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({ label: 'latent-preview', requiredFeatures }).catch((cause: unknown) => {
     throw unavailable('the adapter gave no device', cause);
   });

@@ -119,11 +119,13 @@ export async function compilePlan(
     for (const weights of made) weights.destroy();
     throw error;
   });
-  const bufferBytes = Math.min(largestBuffer, device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+  const mostBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
   const elementBytes = bytesOfReal[precision];
   const software = device.adapterInfo?.isFallbackAdapter;
   return new Plan(device, { layers, blocks }, steps, precision, family, {
-    bufferBytes,
+    bufferBytes: Math.min(largestBuffer, mostBytes),
+    // What a caller limits is limited.
+    ...(limits.bufferBytes ? {} : { mostBytes }),
     pace: new Pace(software ? firstWorkInSoftware : firstWork),
     // A GPU wants all it can get: bands leave parts of a large one idle.
     dispatchWork: software ? dispatchWorkInSoftware : Number.POSITIVE_INFINITY,
@@ -255,7 +257,10 @@ export class Plan {
   /** Worked out once for a size: every frame asks. */
   #plannedOf(shape: Shape): Planned {
     return this.#planned.get(this.#keyOf(shape), () => {
-      const limits = { ...this.#limits, bufferBytes: this.#bufferBytes };
+      const bufferBytes = this.#bufferBytes;
+      // Once memory did not suffice, no more is asked for.
+      const shrunk = bufferBytes < this.#limits.bufferBytes ? { mostBytes: bufferBytes } : {};
+      const limits = { ...this.#limits, bufferBytes, ...shrunk };
       const planned = schedule(this.#layers, shape, limits, this.#blocks);
       const staged = planned.dispatches.map((dispatch) => ({
         dispatch,

@@ -45,6 +45,8 @@ export interface Schedule {
 export interface ScheduleLimits {
   /** Of one buffer of activations; all together take at most three times that. */
   readonly bufferBytes: number;
+  /** The same where that is too little for what runs as a whole; default `bufferBytes`. */
+  readonly mostBytes?: number;
   /** Of one activation; default 4. */
   readonly elementBytes?: number;
 }
@@ -88,9 +90,11 @@ export function schedule(
   for (const [index, layer] of layers.entries())
     shapes[index] = layer.outputShape(shapes[inputOf(layers, index)] ?? shape);
   const net = { layers, shape, shapes, blocks, elementBytes: limits.elementBytes ?? 4 };
-  const [best] = cutsOf(layers, blocks)
-    .flatMap((cut) => fittingTiles({ ...net, cut }, limits.bufferBytes) ?? [])
-    .sort((a, b) => a.work - b.work);
+  const bestIn = (bytes: number): Tiling | undefined =>
+    cutsOf(layers, blocks)
+      .flatMap((cut) => fittingTiles({ ...net, cut }, bytes) ?? [])
+      .sort((a, b) => a.work - b.work)[0];
+  const best = bestIn(limits.bufferBytes) ?? bestIn(limits.mostBytes ?? 0);
   if (!best) throw tooLarge(shape, limits);
   const [, height, width] = shapes[layers.length - 1];
   return { buffers: best.buffers.bytes, width, height, dispatches: dispatchesOf(best), work: best.work };
@@ -250,9 +254,12 @@ function dispatchOf(tiling: Tiling, index: number, row: AxisTile, column: AxisTi
   };
 }
 
-const tooLarge = ([channels, height, width]: Shape, { bufferBytes }: ScheduleLimits): LatentPreviewError =>
+const tooLarge = (
+  [channels, height, width]: Shape,
+  { bufferBytes, mostBytes = 0 }: ScheduleLimits,
+): LatentPreviewError =>
   new LatentPreviewError(
     'gpu-limit',
-    `decoder: not even the smallest tile of latents (${channels}, ${height}, ${width}) fits buffers of ${bufferBytes} bytes; ` +
+    `decoder: not even the smallest tile of latents (${channels}, ${height}, ${width}) fits buffers of ${Math.max(bufferBytes, mostBytes)} bytes; ` +
       `pass a device with a higher maxStorageBufferBindingSize, or use backend 'cpu'`,
   );

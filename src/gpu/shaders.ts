@@ -4,6 +4,7 @@ import conv2d from '../../shaders/conv2d.wgsl?raw';
 import conv2dDoubled from '../../shaders/conv2d-doubled.wgsl?raw';
 import conv2dNarrow from '../../shaders/conv2d-narrow.wgsl?raw';
 import conv2dProducts from '../../shaders/conv2d-products.wgsl?raw';
+import conv2dProductsQuads from '../../shaders/conv2d-products-quads.wgsl?raw';
 import groupNorm from '../../shaders/group-norm.wgsl?raw';
 import latentMap from '../../shaders/latent-map.wgsl?raw';
 import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
@@ -14,6 +15,7 @@ import latentsInput from '../../shaders/lib/latents.wgsl?raw';
 import pictureOutput from '../../shaders/lib/picture-output.wgsl?raw';
 import realFloat16 from '../../shaders/lib/real-f16.wgsl?raw';
 import realFloat32 from '../../shaders/lib/real-f32.wgsl?raw';
+import subgroups from '../../shaders/lib/subgroups.wgsl?raw';
 import unpacked from '../../shaders/lib/unpacked.wgsl?raw';
 import view from '../../shaders/lib/view.wgsl?raw';
 import linear from '../../shaders/linear.wgsl?raw';
@@ -35,6 +37,7 @@ const kernels: Readonly<Record<string, string>> = {
   'conv2d-doubled': conv2dDoubled,
   'conv2d-narrow': conv2dNarrow,
   'conv2d-products': conv2dProducts,
+  'conv2d-products-quads': conv2dProductsQuads,
   'group-norm': groupNorm,
   'latent-map': latentMap,
   linear,
@@ -61,6 +64,11 @@ const finishes: Readonly<Record<string, Part>> = {
   'conv2d-narrow': directFinish,
   'nine-pixels': stagesFinish,
   'winograd-pixels': stagesFinish,
+};
+
+/** What kernels enable beside `real`. */
+const enables: Readonly<Record<string, Part>> = {
+  'conv2d-products-quads': ['lib/subgroups.wgsl', subgroups],
 };
 
 const viewPart: Part = ['lib/view.wgsl', view];
@@ -104,7 +112,13 @@ export function joinShader(
   // A picture in means a picture out, and the kernel writes it itself.
   const library: readonly Part[] = input === 'picture' ? [] : [reals[precision], ...inputs[input], ...outputs[output]];
   const finish = finishes[name];
-  const parts: readonly Part[] = [...library, ...(finish ? [finish] : []), [`${name}.wgsl`, kernel]];
+  const enable = enables[name];
+  const parts: readonly Part[] = [
+    ...(enable ? [enable] : []),
+    ...library,
+    ...(finish ? [finish] : []),
+    [`${name}.wgsl`, kernel],
+  ];
   let line = 1;
   const files = parts.map(([file, text]) => {
     const firstLine = line;

@@ -4,15 +4,16 @@
 import { conv2d } from '../ops/conv2d';
 import { type Kernel, type KernelLimits, type Layer, paramsOf } from '../ops/op';
 import type { Shape } from '../tensor';
-import { doubledKernel, narrowKernel, nineStages, winogradStages } from './conv-stages';
+import { doubledKernel, narrowKernel, stagedForm } from './conv-stages';
 import type { Precision } from './precision';
 import { type DispatchView, viewWords } from './schedule';
 
 /**
  * `direct`: one dispatch per layer, what real GPUs are best at. `winograd`: convolutions in three stages with a quarter of
- * the multiplications, for adapters that are software: there multiplying takes the time, not memory.
+ * the multiplications, for adapters that are software: there multiplying takes the time, not memory. `winograd-quads`: the
+ * same where subgroups are single quads, whose lanes share what they read.
  */
-export type KernelFamily = 'direct' | 'winograd';
+export type KernelFamily = 'direct' | 'winograd' | 'winograd-quads';
 
 /** Between the stages of a layer. Two buffers serve all layers, for a strip is through before the next begins. */
 export type Scratch = 'tiles' | 'sums';
@@ -42,14 +43,17 @@ export interface Tiling {
 }
 
 /** The family that suits the device. Stages have no form for half floats. */
-export const familyOf = ({ adapterInfo }: GPUDevice, precision: Precision): KernelFamily =>
-  adapterInfo?.isFallbackAdapter && precision === 'float32' ? 'winograd' : 'direct';
+export function familyOf({ adapterInfo, features }: GPUDevice, precision: Precision): KernelFamily {
+  if (!adapterInfo?.isFallbackAdapter || precision !== 'float32') return 'direct';
+  const { subgroupMinSize, subgroupMaxSize } = adapterInfo;
+  return features.has('subgroups') && subgroupMinSize === 4 && subgroupMaxSize === 4 ? 'winograd-quads' : 'winograd';
+}
 
 export function stagesOf(layer: Layer, input: Shape, limits: KernelLimits, family: KernelFamily): StagedLayer {
   const conv = paramsOf(layer, conv2d);
   const adds = layer.add !== undefined;
-  const stageable = conv && family === 'winograd' && layer.input === 'activations';
-  const staged = stageable ? (winogradStages(conv, adds) ?? nineStages(conv, adds)) : undefined;
+  const stageable = conv && family !== 'direct' && layer.input === 'activations';
+  const staged = stageable ? stagedForm(conv, adds, family === 'winograd-quads') : undefined;
   // Both forms have a quarter of the products, and transforms that take half as long again.
   if (staged) return { ...staged, work: (layer.work * 3) / 8 };
   const kernel = layer.kernel(input, limits);

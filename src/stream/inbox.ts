@@ -1,4 +1,4 @@
-// Messages of a socket or an event source, kept until somebody reads them: the newest of them, as neither can be held back.
+// What a socket or an event source gives, kept until somebody reads it: the newest of it, as neither can be held back.
 
 import { LatentPreviewError } from '../errors';
 import { hasMagic } from './wire';
@@ -22,15 +22,18 @@ export interface EventSourceLike {
   removeEventListener(type: string, listener: Listener): void;
 }
 
-export interface Message {
-  readonly packet: Uint8Array | Blob;
+export interface Message<T> {
+  readonly content: T;
   /** Dropped before it, unread. */
   readonly missed: number;
 }
 
-export class Inbox {
+/** A packet, or what may be one. */
+export type PacketBytes = Uint8Array | Blob;
+
+export class Inbox<T extends object> {
   readonly #most: number;
-  readonly #waiting: (Uint8Array | Blob)[] = [];
+  readonly #waiting: T[] = [];
   #missed = 0;
   #ended = false;
   #error: unknown;
@@ -47,9 +50,9 @@ export class Inbox {
     this.#detach = detach;
   }
 
-  put(packet: Uint8Array | Blob): void {
+  put(content: T): void {
     if (this.#ended) return;
-    this.#waiting.push(packet);
+    this.#waiting.push(content);
     if (this.#waiting.length > this.#most) {
       this.#waiting.shift();
       this.#missed++;
@@ -73,13 +76,13 @@ export class Inbox {
   }
 
   /** The oldest that waits, or the next that comes; undefined at the end. */
-  async next(): Promise<Message | undefined> {
+  async next(): Promise<Message<T> | undefined> {
     for (;;) {
-      const packet = this.#waiting.shift();
-      if (packet) {
+      const content = this.#waiting.shift();
+      if (content) {
         const missed = this.#missed;
         this.#missed = 0;
-        return { packet, missed };
+        return { content, missed };
       }
       if (this.#ended) {
         if (this.#error !== undefined) throw this.#error;
@@ -95,12 +98,21 @@ export class Inbox {
 const closing = 2; // WebSocket.CLOSING, EventSource.CLOSED
 
 /** Binary messages that begin as packets do; others on the same socket, ComfyUI's for one, are left to others. */
-export function listenToSocket(socket: SocketLike, inbox: Inbox): void {
-  const onMessage = ({ data }: { data: unknown }): void => {
+export function listenToSocket(socket: SocketLike, inbox: Inbox<PacketBytes>): void {
+  listenToMessages(socket, inbox, (data) => {
     const packet = data instanceof Blob ? data : bytesOf(data);
     // Of a blob it is only known later.
     if (packet && (packet instanceof Blob || hasMagic(packet))) inbox.put(packet);
-  };
+  });
+}
+
+/** All of a socket's messages, whoever puts what into the inbox, until it closes. */
+export function listenToMessages<T extends object>(
+  socket: SocketLike,
+  inbox: Inbox<T>,
+  receive: (data: unknown) => void,
+): void {
+  const onMessage = ({ data }: { data: unknown }): void => receive(data);
   const onClose = ({ code, reason }: { code: number; reason: string }): void =>
     // 1000: done. 1005: closed without saying why, as close() does.
     inbox.end(code === 1000 || code === 1005 ? undefined : brokeOff(`closed with code ${code}`, reason));
@@ -128,7 +140,7 @@ const brokeOff = (what: string, reason: string): LatentPreviewError =>
 const base64Magic = 'TEFUU';
 
 /** Data in base64, of events without a name and of those called `latents`. */
-export function listenToEvents(source: EventSourceLike, inbox: Inbox): void {
+export function listenToEvents(source: EventSourceLike, inbox: Inbox<PacketBytes>): void {
   const onMessage = ({ data }: { data: unknown }): void => {
     if (typeof data !== 'string' || !data.startsWith(base64Magic)) return;
     try {

@@ -8,8 +8,8 @@ export {
   type PreviewStream,
   type PreviewStreamOptions,
   type ShownFrame,
-  type StreamFrame,
   type StreamStatistics,
 } from './preview-stream';
 export { type ReadStepsOptions, readLatentSteps, type StepSource } from './read-steps';
+export type { ImageStep, StreamFrame } from './show-frame';
 export type { Content, WireType } from './wire';

@@ -1,14 +1,10 @@
-// createPreviewStream(): latents as fast as they come → a canvas, as fast as it can. The newest wins, order is kept.
+// createPreviewStream(): steps as fast as they come → a canvas, as fast as it can. The newest wins, order is kept.
 
 import type { Canvas } from '../canvas';
 import { LatentPreviewError } from '../errors';
-import type { Latents } from '../latents';
 import type { FrameOptions, Previewer } from '../previewer';
-import type { LatentStep } from './decode';
 import { pipeFrames } from './pipe';
-
-/** What is shown: latents, or a step that `readLatentSteps` read. */
-export type StreamFrame = Latents | LatentStep;
+import { type StreamFrame, showFrame } from './show-frame';
 
 export interface ShownFrame {
   readonly frame: StreamFrame;
@@ -57,7 +53,8 @@ export interface StreamStatistics {
 export interface PreviewStream {
   /**
    * Hands over a frame. Resolves with true once it is on the canvas, with false where a newer one took its place or the
-   * stream was destroyed. Rejects with what the previewer's `toCanvas` rejects with; the stream goes on with the next.
+   * stream was destroyed. Rejects with what the previewer's `toCanvas` rejects with, or with `file` where a picture's
+   * bytes are none; the stream goes on with the next.
    * @throws LatentPreviewError `gpu-lost` after `destroy()`
    */
   push(frame: StreamFrame): Promise<boolean>;
@@ -77,7 +74,7 @@ export interface PreviewStream {
 }
 
 /**
- * Shows a stream of latents on a canvas. A decode that has not done half of its work when a newer frame comes is cancelled,
+ * Shows a stream of latents on a canvas, and of pictures that a server has made, in any order. A decode that has not done half of its work when a newer frame comes is cancelled,
  * once between two shown frames: a stream faster than the decoder goes on showing.
  * @throws LatentPreviewError `shape` where an option is out of range
  */
@@ -221,7 +218,7 @@ class CanvasStream implements PreviewStream {
     this.#running = running;
     this.#inFlight++;
     try {
-      await this.#previewer.toCanvas('latents' in frame ? frame.latents : frame, this.#canvas, {
+      await showFrame(this.#previewer, this.#canvas, frame, {
         signal: abort.signal,
         onProgress: (fraction) => {
           running.done = fraction;

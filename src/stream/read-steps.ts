@@ -1,8 +1,17 @@
 // readLatentSteps(): packets from wherever they come → steps, one after the other, as fast as they are asked for.
 
 import { LatentPreviewError } from '../errors';
+import { closing } from './closing';
 import { decodeLatents, type LatentStep } from './decode';
-import { bytesOf, type EventSourceLike, Inbox, listenToEvents, listenToSocket, type SocketLike } from './inbox';
+import {
+  bytesOf,
+  type EventSourceLike,
+  Inbox,
+  listenToEvents,
+  listenToSocket,
+  type PacketBytes,
+  type SocketLike,
+} from './inbox';
 import { PacketSplitter } from './packets';
 import { defaultMaxBytes, hasMagic, latentsKind, readStart } from './wire';
 
@@ -45,7 +54,7 @@ export function readLatentSteps(
   if (!Number.isInteger(maxWaiting) || maxWaiting < 1)
     throw new LatentPreviewError('shape', `stream: maxWaiting ${maxWaiting}; at least 1 packet must be kept`);
   if ('send' in source || ('url' in source && 'addEventListener' in source)) {
-    const inbox = new Inbox(maxWaiting);
+    const inbox = new Inbox<PacketBytes>(maxWaiting);
     if ('send' in source) listenToSocket(source, inbox);
     else listenToEvents(source, inbox);
     return closing(fromInbox(inbox, maxBytes), signal, () => inbox.close());
@@ -54,10 +63,10 @@ export function readLatentSteps(
   return closing(fromChunks(chunks, maxBytes), signal, chunks.close);
 }
 
-async function* fromInbox(inbox: Inbox, maxBytes: number): AsyncGenerator<LatentStep, void, undefined> {
+async function* fromInbox(inbox: Inbox<PacketBytes>, maxBytes: number): AsyncGenerator<LatentStep, void, undefined> {
   for (let message = await inbox.next(); message; message = await inbox.next()) {
-    const { packet, missed } = message;
-    const bytes = packet instanceof Uint8Array ? packet : new Uint8Array(await packet.arrayBuffer());
+    const { content, missed } = message;
+    const bytes = content instanceof Uint8Array ? content : new Uint8Array(await content.arrayBuffer());
     if (!hasMagic(bytes) || readStart(bytes, maxBytes).kind !== latentsKind) continue;
     yield { ...(await decodeLatents(bytes, { maxBytes })), missed };
   }
@@ -112,48 +121,4 @@ function chunksOf(source: Exclude<StepSource, SocketLike | EventSourceLike>): Ch
     iterator.return?.().catch(() => {});
   };
   return { next, close };
-}
-
-/** The same steps; lets go of the source with the loop's end or the signal's abort, also while a read waits. */
-function closing(
-  steps: AsyncIterator<LatentStep, void>,
-  signal: AbortSignal | undefined,
-  close: () => void,
-): AsyncIterableIterator<LatentStep, void, undefined> {
-  const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
-  let closed = false;
-  const finish = (): void => {
-    if (closed) return;
-    closed = true;
-    signal?.removeEventListener('abort', finish);
-    close();
-  };
-  signal?.addEventListener('abort', finish);
-  if (signal?.aborted) finish();
-  return {
-    async next() {
-      signal?.throwIfAborted();
-      if (closed) return end;
-      try {
-        const result = await steps.next();
-        if (!closed && !result.done) return result;
-      } catch (error) {
-        // What a source says when it is let go is nobody's error.
-        if (!closed) {
-          finish();
-          throw error;
-        }
-      }
-      finish();
-      signal?.throwIfAborted();
-      return end;
-    },
-    async return() {
-      finish();
-      return end;
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

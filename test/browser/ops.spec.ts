@@ -13,7 +13,8 @@ test('every kernel equals its reference in Chromium', async ({ page }) => {
   await page.goto('/');
   const results = await page.evaluate(async () => {
     const adapter = await navigator.gpu.requestAdapter();
-    const device = await adapter?.requestDevice();
+    const subgroups: GPUFeatureName[] = adapter?.features.has('subgroups') ? ['subgroups'] : [];
+    const device = await adapter?.requestDevice({ requiredFeatures: subgroups });
     if (!device) return [{ name: 'WebGPU device', ok: false, message: 'none' }];
     const errors: string[] = [];
     device.addEventListener('uncapturederror', ({ error }) => errors.push(error.message));
@@ -43,7 +44,9 @@ test('real weights give what PyTorch gives in Chromium', async ({ page }) => {
   });
   await page.goto('/');
   const results = await page.evaluate(async () => {
-    const device = await (await navigator.gpu.requestAdapter())?.requestDevice();
+    const adapter = await navigator.gpu.requestAdapter();
+    const subgroups: GPUFeatureName[] = adapter?.features.has('subgroups') ? ['subgroups'] : [];
+    const device = await adapter?.requestDevice({ requiredFeatures: subgroups });
     if (!device) return [{ name: 'WebGPU device', ok: false, message: 'none' }];
     const { runGoldens } = (await import(
       new URL('golden-suite.js', document.baseURI).href

@@ -15,6 +15,7 @@ interface Decode {
 const canvas = {} as OffscreenCanvas;
 const named = (name: number): Latents => latentsFromArray(Float32Array.of(name), { shape: [1, 1, 1, 1] });
 const nameOf = (frame: StreamFrame): number => {
+  if ('image' in frame) return frame.step;
   const { tensor } = 'latents' in frame ? frame.latents : frame;
   return (tensor as { data: Float32Array }).data[0]!;
 };

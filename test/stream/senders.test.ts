@@ -81,12 +81,14 @@ describe.runIf(hasPython)('examples/diffusers_steps.py', () => {
         '-uc',
         `${samePython}
 import sys
-from diffusers_steps import send_steps, serve, viewers
+from diffusers_steps import send_steps, serve
+from latent_server import viewers
 class Tensor:
+    ndim = 4
     def detach(self): return self
-    def half(self): return self
+    def float(self): return self
     def cpu(self): return self
-    def numpy(self): return latents.astype(np.float16)
+    def numpy(self): return latents
 class Pipe: num_timesteps = 4
 print(serve(port=0, page="http://page").server_address[1])
 callback, tensors = send_steps("sdxl"), {"latents": Tensor()}
@@ -158,6 +160,7 @@ from latent_preview import NODE_CLASS_MAPPINGS
 class Tensor:
     def __init__(self, array): self.array, self.ndim, self.shape = array, array.ndim, array.shape
     def __getitem__(self, key): return Tensor(self.array[key])
+    def detach(self): return self
     def float(self): return self
     def cpu(self): return self
     def numpy(self): return self.array

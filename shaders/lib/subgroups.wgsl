@@ -1,0 +1,3 @@
+// Before kernels whose lanes exchange what they hold. For devices with the feature `subgroups`.
+
+enable subgroups;
