@@ -7,6 +7,7 @@ import manifest from './package.json' with { type: 'json' };
 import { alias, entries } from './scripts/entries.mjs';
 import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
+import { weights } from './scripts/weights.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
 import { workerNotices } from './scripts/worker-notices.mjs';
 
@@ -39,7 +40,7 @@ const modules = entries.filter((entry) => entry !== standaloneEntry);
 
 const library: UserConfig = {
   publicDir: false,
-  plugins: [wgsl(), clientsImportCore],
+  plugins: [wgsl(), weights(), clientsImportCore],
   build: {
     target: 'es2022',
     minify: false,
@@ -63,7 +64,7 @@ const library: UserConfig = {
 
 const standalone: UserConfig = {
   publicDir: false,
-  plugins: [wgsl()],
+  plugins: [wgsl(), weights()],
   build: {
     target: 'es2022',
     emptyOutDir: false,

@@ -27,7 +27,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'package', include: ['test/package.test.ts', 'test/cli/*.test.ts'], testTimeout: 180_000 },
+        test: {
+          name: 'package',
+          include: ['test/package.test.ts', 'test/cli/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
       },
     ],
   },

@@ -22,7 +22,8 @@ async function loadTensorFlow() {
 
 const { run } = await import(pathToFileURL(bundle).href);
 const { weights, ...options } = JSON.parse(orders);
-const result = await run({ ...options, ...(weights ? { weights: readFileSync(weights) } : {}) }, loadTensorFlow);
+const mini = readFileSync(new URL('../weights/mini-sd15.safetensors', import.meta.url));
+const result = await run({ ...options, mini, ...(weights ? { weights: readFileSync(weights) } : {}) }, loadTensorFlow);
 writeFileSync(output, JSON.stringify(result));
 // Dawn's objects would keep the process alive.
 process.exit(0);

@@ -40,6 +40,7 @@ const error = ({ planesError, pixelsError }) =>
 
 const taskTitles = {
   taesd: 'TAESD decoder: 4 latent channels to RGB at 8 × the size, 1.22 M parameters',
+  mini: "This project's mini decoder: 4 latent channels to RGB at 8 × the size, at most 0.1 M parameters",
   linear: 'Linear map: 4 latent channels to RGB at the same size',
 };
 
@@ -48,7 +49,7 @@ const ourCpu = 'latent-preview CPU (1 thread)';
 function taskTable(task, size, rows, { peak, loads }) {
   const own = rows.find(({ name }) => name === ourCpu);
   const yardstick = own?.steady.length ? own : undefined;
-  const conv = task === 'taesd';
+  const conv = task !== 'linear';
   const header = [
     'contender',
     'set-up ms',

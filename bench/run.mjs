@@ -98,9 +98,10 @@ async function inBrowser() {
     const own = options.sizes?.split(',').map(Number);
     const sizes = {
       taesd: own ?? (options.quick ? [16] : [16, 32, 64]),
+      mini: own ?? (options.quick ? [16] : [16, 32, 64]),
       linear: own ?? (options.quick ? [64, 128] : [64, 128, 1024]),
     };
-    const tasks = options.tasks?.split(',') ?? ['taesd', 'linear', 'alone'];
+    const tasks = options.tasks?.split(',') ?? ['taesd', 'mini', 'linear', 'alone'];
     const only = options.only?.toLowerCase().split(',') ?? [];
     // The load of the machine, by task and size: what the figures suffered from.
     const loads = {};
@@ -186,6 +187,7 @@ async function inNode() {
   const own = options.sizes?.split(',').map(Number);
   const sizes = {
     taesd: own ?? (options.quick ? [16] : [16, 32, 64, 128]),
+    mini: own ?? (options.quick ? [16] : [16, 32, 64, 128]),
     linear: own ?? (options.quick ? [64] : [64, 128, 1024]),
   };
   const tasks = options.tasks?.split(',') ?? Object.keys(sizes);

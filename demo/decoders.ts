@@ -22,7 +22,7 @@ import { type Entry, type ImportedDecoder, newId, type State } from './state';
 export interface DecoderChoice {
   readonly id: string;
   readonly label: string;
-  readonly group: 'fitted' | 'table' | 'opt-in' | 'downloaded' | 'own';
+  readonly group: 'mini' | 'fitted' | 'table' | 'opt-in' | 'downloaded' | 'own';
   readonly format: LatentFormat;
   /** Undefined: the format's own table. */
   readonly decoder?: Decoder;
@@ -56,7 +56,7 @@ export function choicesFor(family: LatentFormat, imported: readonly ImportedDeco
     .map((one) => ({
       id: one.id,
       label: one.decoder.name,
-      group: one.known ? ('downloaded' as const) : ('own' as const),
+      group: one.read === 'mini' ? ('mini' as const) : one.known ? ('downloaded' as const) : ('own' as const),
       format: family,
       decoder: one.decoder,
       imported: one,
@@ -88,26 +88,31 @@ export function choicesFor(family: LatentFormat, imported: readonly ImportedDeco
       : `${id} · ${source.licence === 'NONE' ? 'no licence stated' : source.licence}`;
     return { id, label, group: id in formats ? ('table' as const) : ('opt-in' as const), format, duplicate };
   });
-  return [...fitted, ...published, ...own];
+  // The first one is the default.
+  const first = own.filter(({ imported: { read, quick } }) => read === 'mini' && quick);
+  return [...first, ...fitted, ...published, ...own.filter((one) => !first.includes(one))];
 }
 
 /** The decoder that an entry has chosen; undefined where its family has none under a permissive licence. */
 export const choiceOf = ({ decoders }: State, entry: Entry): DecoderChoice | undefined =>
   choicesFor(familyOf(entry.format), decoders).find(({ id }) => id === entry.decoder);
 
-/** Nets of convolutions: thousands of times the work of a table. */
-export const isLong = ({ decoder }: DecoderChoice): boolean =>
-  decoder?.layers.some(({ name }) => name === 'conv2d') ?? false;
+/** Nets of convolutions have hundreds or thousands of times the work of a table. */
+const isNet = ({ decoder }: DecoderChoice): boolean => decoder?.layers.some(({ name }) => name === 'conv2d') ?? false;
+
+/** Takes so long that there is progress to be shown, and a way out. */
+export const isLong = (choice: DecoderChoice): boolean => isNet(choice) && !choice.imported?.quick;
 
 /** The family's fitted map or published table; undefined where there is none under a permissive licence. */
 export const quickChoice = ({ format }: Entry): DecoderChoice | undefined =>
   choicesFor(familyOf(format), []).find(({ group }) => group === 'fitted' || group === 'table');
 
-/** Where a decoder stands on the ladder: tables, maps, perceptrons, then nets by how much they enlarge. */
+/** Where a decoder stands on the ladder: tables, maps, perceptrons, the mini decoder, then nets by how much they enlarge. */
 export function rungOf(choice: DecoderChoice): number {
-  const { decoder } = choice;
+  const { decoder, group } = choice;
   if (!decoder) return 0;
-  if (isLong(choice)) return 10 + decoder.upscale;
+  if (group === 'mini') return 3;
+  if (isNet(choice)) return 10 + decoder.upscale;
   return decoder.layers.some(({ name }) => name === 'mlp') ? 2 : 1;
 }
 

@@ -104,6 +104,7 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
     select,
     [
       { options: none },
+      { label: 'Trained by this project', options: options('mini') },
       { label: 'Fitted by this project', options: options('fitted') },
       { label: 'Published tables', options: options('table') },
       { label: 'Opt-in: copyleft or custom terms', options: options('opt-in') },
@@ -120,7 +121,9 @@ function showDecoders(state: State, entry: Entry, select: HTMLSelectElement): vo
   own.title = upscale > 1 ? `${upscale}×${upscale} pixels per latent pixel` : 'One pixel per latent pixel';
   const { known: name } = choice?.imported ?? {};
   const fitted = choice?.group === 'fitted' ? `Fitted by this project, MIT: ${choice.decoder?.name}` : undefined;
-  const whose = fitted ?? (name ? `From ${host}/${known(name).repo}, ${known(name).licence}` : 'Your own decoder');
+  const trained = choice?.group === 'mini' ? 'Trained by this project, MIT' : undefined;
+  const whose =
+    fitted ?? trained ?? (name ? `From ${host}/${known(name).repo}, ${known(name).licence}` : 'Your own decoder');
   const text = choice?.decoder
     ? `${whose}${upscale > 1 ? `: ${upscale}×${upscale} pixels from each latent pixel` : ''}.`
     : source

@@ -3,6 +3,7 @@
 import { createPreviewer, formats, type Previewer } from '../src/index';
 import { createPreviewStream, type LatentStep, type PreviewStream, type StreamStatistics } from '../src/stream/index';
 import { byId } from './dom';
+import { askedDecoder } from './minis';
 import type { Backend } from './state';
 
 export interface LiveShow {
@@ -55,7 +56,7 @@ export function createLiveShow({ format, size, backend, onShown, onError }: Live
   }
 
   async function make(id: string): Promise<Made> {
-    const previewer = await createPreviewer({ format: id, backend: backend() });
+    const previewer = await createPreviewer({ format: id, decoder: askedDecoder(), backend: backend() });
     // A canvas keeps its first kind of context.
     const old = byId('live-canvas', HTMLCanvasElement);
     const canvas = old.cloneNode() as HTMLCanvasElement;

@@ -25,7 +25,7 @@ export function createPreviewers(): Previewers {
 
   async function get({ id, format, decoder }: DecoderChoice, backend: Backend): Promise<Previewer> {
     if (owner?.backend !== backend) reset();
-    const given = { format, ...(decoder ? { decoder } : {}) };
+    const given = { format, decoder: decoder ?? ('map' as const) };
     if (!owner) {
       const previewer = createPreviewer({ ...given, backend });
       owner = { key: id, backend, previewer };

@@ -26,7 +26,8 @@ export function snippetFor(state: State, entry: Entry): string {
   const { name, key, raw } = fileOf(entry);
   const optIn = choice?.group === 'opt-in';
   const own = choice?.imported !== undefined;
-  const dropped = choice?.imported;
+  const mini = choice?.group === 'mini';
+  const dropped = mini ? undefined : choice?.imported;
   const weights = dropped?.read === 'decoderFromWeights';
   const map = dropped?.read === 'latentMap';
   const names = [
@@ -48,7 +49,7 @@ export function snippetFor(state: State, entry: Entry): string {
   const format = optIn ? `copyleftFormats['${choice?.id}']` : `'${own ? entry.format : (choice?.id ?? entry.format)}'`;
   const options = [
     `format: ${format}`,
-    ...(own ? ['decoder'] : []),
+    ...(mini ? ["decoder: 'mini'"] : own ? ['decoder'] : choice?.group === 'fitted' ? ["decoder: 'map'"] : []),
     ...(state.backend === 'auto' ? [] : [`backend: '${state.backend}'`]),
   ];
   return [

@@ -93,14 +93,16 @@ export interface Problem {
   readonly decoder?: string;
 }
 
-/** A decoder that was dropped onto the page, or downloaded. */
+/** A decoder that was dropped onto the page, or downloaded; or the mini decoder of a family. */
 export interface ImportedDecoder {
   readonly id: string;
   /** The file's name, or the known decoder's. */
   readonly file: string;
   readonly decoder: Decoder;
   /** The library's function that reads it. */
-  readonly read: 'decoderFromWeights' | 'latentMap' | 'mlp' | 'polynomial';
+  readonly read: 'decoderFromWeights' | 'latentMap' | 'mini' | 'mlp' | 'polynomial';
+  /** Of a net: it is as fast here as a table for all that a person sees. */
+  readonly quick?: boolean;
   /** Of one that was downloaded: the name that `loadWeights` knows it by. */
   readonly known?: KnownName;
 }

@@ -158,6 +158,8 @@ async function request(
   { signal }: Meter,
 ): Promise<Response> {
   const headers = range && { range: `bytes=${range[0]}-${range[1] - 1}` };
+  const file = await readNodeFile(url, signal);
+  if (file) return file;
   return fetch(url, { ...(headers ? { headers } : {}), ...(signal ? { signal } : {}) }).catch((cause: unknown) => {
     signal?.throwIfAborted();
     throw new LatentPreviewError(
@@ -167,6 +169,22 @@ async function request(
       { cause },
     );
   });
+}
+
+interface NodeFiles {
+  readFile(url: URL, options: { signal: AbortSignal | undefined }): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** What file: URLs lead to in Node, whose fetch takes none: there the package's own weights have such. */
+async function readNodeFile(url: string | URL, signal: AbortSignal | undefined): Promise<Response | undefined> {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+  const files = `${url}`.startsWith('file:') ? process?.getBuiltinModule?.('node:fs/promises') : undefined;
+  if (!files) return undefined;
+  const bytes = await (files as NodeFiles).readFile(new URL(url), { signal }).catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    throw new LatentPreviewError('file', `load: ${url} could not be read: ${(cause as Error).message}`, { cause });
+  });
+  return new Response(bytes, { headers: { 'content-length': `${bytes.length}` } });
 }
 
 /** The whole file. */

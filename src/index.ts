@@ -27,6 +27,7 @@ export type { Decoder } from './decoders/decoder';
 export {
   decoderFromWeights,
   linear,
+  mini,
   type MlpOptions,
   mlp,
   type PolynomialOptions,
@@ -39,7 +40,13 @@ export {
 } from './decoders/index';
 
 // Pictures, and how good they are
-export { createPreviewer, type FrameOptions, type Previewer, type PreviewerOptions } from './previewer';
+export {
+  createPreviewer,
+  type DecoderName,
+  type FrameOptions,
+  type Previewer,
+  type PreviewerOptions,
+} from './previewer';
 export type { Canvas } from './canvas';
 export { type Backend, type GivenDevice, requestDevice } from './gpu/device';
 export type { DeviceLoss } from './recovery';

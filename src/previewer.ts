@@ -1,31 +1,43 @@
 // createPreviewer(): the whole flow on one page. Latents in, a picture out, on the GPU or on the CPU.
 
 import { type Canvas, canvasBlob, drawPicture, fitCanvas, gpuContext, newCanvas, toImageData } from './canvas';
+import type { ResolvedDecoder } from './choose';
 import type { LongWork } from './clock';
 import type { Picture } from './cpu';
 import { type Decoder, outputScale } from './decoders/decoder';
-import { linear } from './decoders/index';
 import { LatentPreviewError } from './errors';
 import type { LatentFormat } from './formats/format';
-import { formats, resolveFormat } from './formats/index';
+import { resolveFormat } from './formats/index';
 import type { Job } from './gpu/decode';
 import { type AcquiredDevice, type Backend, findDevice, type GivenDevice } from './gpu/device';
 import type { Precision } from './gpu/precision';
 import type { OutputSize } from './gpu/resizer';
 import type { Latents } from './latents';
-import { maps } from './maps/maps';
 import type { Filter } from './ops/resize';
-import type { DeviceLoss, GpuSide, OnDevice } from './recovery';
+import type { DeviceLoss, Devices, GpuSide, OnDevice } from './recovery';
 import { type LatentView, type Selection, selectFrame, selectFrames, viewLatents } from './view';
+
+/**
+ * `auto`: the mini decoder of the families that have one (`sd15`, `sdxl`, `sd3`, `flux`, `flux2`), where it is fast enough
+ * here; else `map`. `mini`: always that one. `map`: the map that this project fitted for the format, where it did, else its
+ * published table. `linear`: that table, always.
+ */
+export type DecoderName = 'auto' | 'mini' | 'map' | 'linear';
 
 export interface PreviewerOptions {
   /** A format's id (`sdxl`, `flux/invokeai`) or your own object. */
   readonly format: string | LatentFormat;
   /**
-   * Default: the best that needs no download. For an id whose map this project fitted (`sd15`, `sdxl`, `sd3`, `flux`,
-   * `flux2`) that map; for every other id and for objects of your own `linear(format)`, the published table.
+   * Default `auto`. Its weights, at most 200 kB, come with the package; where they cannot be had, or the device cannot
+   * run it, the map takes its place. `previewer.decoder` says which it became.
    */
-  readonly decoder?: Decoder;
+  readonly decoder?: Decoder | DecoderName;
+  /**
+   * For `auto`: milliseconds that the mini decoder may take from latents of 64×64 to pixels, as measured once on each
+   * device; never on software GPUs. Default 100: what people still take for at once, and less than most samplers take for a step, so that a
+   * preview is there before the next one comes. 0: never the mini decoder; Infinity: always, without measuring.
+   */
+  readonly frameBudget?: number;
   /**
    * Your own device; it is never destroyed here, nor replaced. Given, `auto` always uses it.
    * Or a function that gives one, for several previewers to share: it is asked again where that one is lost, and should
@@ -106,19 +118,23 @@ export interface Previewer {
 
 /**
  * Compiles a decoder for a device.
- * @throws LatentPreviewError `format` (unknown, or without a map), `gpu-unavailable` (backend `webgpu`, or precision
+ * @throws LatentPreviewError `format` (unknown, or without such a decoder), `file` (weights of `mini`), `gpu-unavailable` (backend `webgpu`, or precision
  *   `float16` on a device without it), `shader`
  */
 export async function createPreviewer({
   format,
-  decoder,
+  decoder = 'auto',
   device,
   onDeviceLost,
   backend = 'auto',
   precision = 'auto',
+  frameBudget = 100,
 }: PreviewerOptions): Promise<Previewer> {
   const resolved = resolveFormat(format);
-  const chosen = decoder ?? (await bestDecoder(resolved));
+  const { chosen, openBest }: ResolvedDecoder =
+    typeof decoder === 'string'
+      ? await (await import('./choose')).resolveDecoder(decoder, resolved)
+      : { chosen: decoder };
   if (chosen.channels !== resolved.channels)
     throw new LatentPreviewError(
       'format',
@@ -130,38 +146,51 @@ export async function createPreviewer({
       `previewer: decoder '${chosen.name}' was made for '${chosen.format}', the previewer is for '${resolved.id}'`,
     );
   const acquired = backend === 'cpu' ? undefined : await findDevice(backend, device);
-  // Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders.
+  const ours = typeof device !== 'object';
+  const devices = {
+    ...(ours && { again: () => findDevice('webgpu', device) }),
+    ...(onDeviceLost && { onLost: onDeviceLost }),
+  };
+  const open = (one: Decoder, on = acquired): Promise<DecodingPreviewer> =>
+    openPreviewer(resolved, one, on, precision, devices);
+  if (!openBest) return open(chosen);
+  // While there may be two of them on it, the device is neither's.
+  const shared = acquired && { ...acquired, owned: false };
+  const best = { format: resolved, map: chosen, acquired, precision, frameBudget };
+  try {
+    const previewer = await openBest({ ...best, open: (one) => open(one, shared) });
+    if (acquired?.owned) previewer.own();
+    return previewer;
+  } catch (error) {
+    if (acquired?.owned) acquired.device.destroy();
+    throw error;
+  }
+}
+
+/** Either side is loaded when it is used: pages with a GPU need no loops, pages without one no shaders. */
+async function openPreviewer(
+  format: LatentFormat,
+  decoder: Decoder,
+  acquired: AcquiredDevice | undefined,
+  precision: 'auto' | Precision,
+  devices: Omit<Devices, 'make'>,
+): Promise<DecodingPreviewer> {
   if (!acquired) {
     const { createCpuDecoder, decodeEach } = await import('./cpu');
-    const cpu = await createCpuDecoder(chosen, resolved);
-    return new DecodingPreviewer(resolved, chosen, { decode: (...what) => decodeEach(cpu, ...what) });
+    const cpu = await createCpuDecoder(decoder, format);
+    return new DecodingPreviewer(format, decoder, { decode: (...what) => decodeEach(cpu, ...what) });
   }
-  const output = { activation: chosen.output.activation, ...outputScale(chosen.output) };
+  const output = { activation: decoder.output.activation, ...outputScale(decoder.output) };
   const [{ createGpuDecoder }, { frameJobs }, { GpuSide }] = await Promise.all([
     import('./gpu/decode'),
     import('./frames'),
     import('./recovery'),
   ]);
   const make = async ({ device, software }: AcquiredDevice): Promise<OnDevice> => {
-    const gpu = await createGpuDecoder(device, chosen.channels, chosen.layers, output, { precision, software });
-    return { device, gpu, jobsOf: (...what) => frameJobs({ gpu, device, format: resolved, decoder: chosen }, ...what) };
+    const gpu = await createGpuDecoder(device, decoder.channels, decoder.layers, output, { precision, software });
+    return { device, gpu, jobsOf: (...what) => frameJobs({ gpu, device, format, decoder }, ...what) };
   };
-  const ours = typeof device !== 'object';
-  const again = ours ? () => findDevice('webgpu', device) : undefined;
-  return new DecodingPreviewer(
-    resolved,
-    chosen,
-    await GpuSide.start(acquired, { make, ...(again && { again }), ...(onDeviceLost && { onLost: onDeviceLost }) }),
-  );
-}
-
-/** What is used where no decoder is given. */
-async function bestDecoder(format: LatentFormat): Promise<Decoder> {
-  // A copy of one of the package's formats may hold its owner's table.
-  const load = formats[format.id] === format ? maps[format.id] : undefined;
-  if (!load) return linear(format);
-  const [{ latentMap }, map] = await Promise.all([import('./decoders/latent-map'), load()]);
-  return latentMap(map);
+  return new DecodingPreviewer(format, decoder, await GpuSide.start(acquired, { ...devices, make }));
 }
 
 interface OnCpu {
@@ -241,6 +270,11 @@ class DecodingPreviewer implements Previewer {
       );
     const { source, size } = this.#job(on.current, latents, options);
     return on.current.gpu.record(encoder, source(), size);
+  }
+
+  /** From now on the device is this one's. */
+  own(): void {
+    if ('run' in this.#on) this.#on.own();
   }
 
   destroy(): void {

@@ -33,7 +33,7 @@ export interface OnDevice {
   readonly jobsOf: (latents: Latents, view: LatentView, selections: readonly Selection[], size: OutputSize) => Job[];
 }
 
-interface Devices {
+export interface Devices {
   readonly make: (acquired: AcquiredDevice) => Promise<OnDevice>;
   /** Another one after a loss; absent where the device is the caller's. */
   readonly again?: () => Promise<AcquiredDevice | undefined>;
@@ -111,6 +111,11 @@ export class GpuSide {
         if (losses > mostTries) throw error;
       }
     }
+  }
+
+  /** The device is this one's to destroy, though it was said not to be. */
+  own(): void {
+    this.#owned = true;
   }
 
   destroy(): void {

@@ -6,13 +6,15 @@ import { describe, expect, it } from 'vitest';
 import type { Decoder } from '../src/decoders/decoder';
 import type { Weights } from '../src/decoders/mlp';
 import { readTensorFile } from '../src/files/index';
-import { decoderFromWeights, LatentPreviewError, mlp, taesd, vaeApprox } from '../src/index';
+import { decoderFromWeights, LatentPreviewError, mini, mlp, taesd, vaeApprox } from '../src/index';
 import { type Tensor, tensorFromArray, toFloat32 } from '../src/tensor';
 import { domainMap } from '../src/view';
 import { type ConvFixture, convFixtures, readFixture, runReferences } from './conv-fixtures';
 import { differingPlanes } from './tolerances';
 
 const tolerance = { maxAbs: 1e-4 };
+/** Not of weights that are shipped, which change. */
+const isOwn = ({ about }: ConvFixture): boolean => !about.includes('shipped');
 const fixture = (name: string): ConvFixture => convFixtures.find((entry) => entry.name === name)!;
 
 /** Latents as the decoder takes them. */
@@ -27,7 +29,7 @@ function decoderInput({ format, domain, latents, inputShape }: ConvFixture, deco
 
 describe('references equal PyTorch', () => {
   it('has every architecture', () => {
-    expect(convFixtures.map(({ name }) => name)).toEqual([
+    expect(convFixtures.filter(isOwn).map(({ name }) => name)).toEqual([
       'taesd',
       'taesd-16',
       'taesd-diffusers',
@@ -37,6 +39,8 @@ describe('references equal PyTorch', () => {
       'taesd-skip',
       'taesd-rgba',
       'vae-approx',
+      'mini-tiny',
+      'mini-tiny-wide-rise',
     ]);
   });
   for (const entry of convFixtures)
@@ -53,7 +57,7 @@ describe('references equal PyTorch', () => {
 
 describe('descriptions', () => {
   it('are those of the files', () => {
-    expect(convFixtures.map((entry) => entry.decoder().name)).toEqual([
+    expect(convFixtures.filter(isOwn).map((entry) => entry.decoder().name)).toEqual([
       'taesd 4→3 ×8',
       'taesd 16→3 ×8',
       'taesd 16→3 ×8',
@@ -63,11 +67,13 @@ describe('descriptions', () => {
       'taesd 4→3 ×2',
       'taesd 64→4 ×16',
       'vae approx 4→3 ×2',
+      'mini 4→3 ×8',
+      'mini 16→3 ×8',
     ]);
     for (const entry of convFixtures) {
       const { domain, output } = entry.decoder();
       expect(domain).toBe('model');
-      expect(output).toEqual({ activation: 'clamp', range: entry.kind === 'taesd' ? [0, 1] : [-1, 1] });
+      expect(output).toEqual({ activation: 'clamp', range: entry.kind === 'vaeApprox' ? [-1, 1] : [0, 1] });
     }
     expect(taesd(fixture('taesd').weights(), { outputRange: [-1, 1] }).output.range).toEqual([-1, 1]);
   });
@@ -90,6 +96,21 @@ describe('descriptions', () => {
       ...block,
       'conv2d',
     ]);
+  });
+  it('list the layers of a mini decoder', () => {
+    const layers = fixture('mini-tiny-wide-rise').decoder().layers;
+    expect(
+      layers.map(({ name, from, add }) => `${name}${from ? ` from ${from}` : ''}${add ? ` +${add}` : ''}`),
+    ).toEqual(
+      [
+        'unpack',
+        'conv2d',
+        ...['conv2d', 'conv2d +2', 'conv2d', 'conv2d +2'],
+        'conv2d',
+        'pixel-shuffle',
+        'conv2d',
+      ].concat('pixel-shuffle'),
+    );
   });
   it('know whether a picture can be decoded in tiles', () => {
     expect(
@@ -148,6 +169,7 @@ describe('decoderFromWeights', () => {
 describe('refusals', () => {
   const taesdWeights = fixture('taesd').weights();
   const approx = fixture('vae-approx').weights();
+  const miniWeights = fixture('mini-tiny').weights();
   const small = tensor(new Float32Array(1), [1]);
   const diffusers = (name: string): Map<string, Tensor> =>
     without(fixture('taesd-diffusers').weights(), (key) => key === name);
@@ -174,6 +196,42 @@ describe('refusals', () => {
       /TAEHV: video decoders are not supported yet/,
     ],
     ['a full VAE', () => taesd(new Map([['decoder.conv_in.weight', small]])), /a full VAE/],
+    [
+      'a mini decoder given to taesd',
+      () => taesd(miniWeights),
+      /^taesd: this is a mini decoder: read it with mini\(\)/,
+    ],
+    ['TAESD given to mini', () => mini(taesdWeights), /^mini: .*taesd\(\)/],
+    [
+      'nothing, to mini',
+      () => mini(new Map()),
+      /^mini: this is no decoder known here.*mini decoders \(mini\).*no tensors/,
+    ],
+    [
+      'a mini decoder without its head',
+      () => mini(without(miniWeights, (name) => name === 'head.weight')),
+      /^mini: no tensor 'head\.weight'; the file's names start with/,
+    ],
+    [
+      'a mini decoder with half a block',
+      () => decoderFromWeights(without(miniWeights, (name) => name === 'high.0.conv2.bias')),
+      /^mini: no tensor 'high\.0\.conv2\.bias'/,
+    ],
+    [
+      'a mini decoder that lacks its first block',
+      () => mini(renamed(miniWeights, (name) => name.replace('low.0.', 'low.1.'))),
+      /^mini: 'low\.1\.conv1\.weight' and 3 more is no tensor of the architecture/,
+    ],
+    [
+      'a mini decoder whose rise does not make whole pixels',
+      () => mini(replaced(miniWeights, 'rise.weight', [15, 8, 1, 1])),
+      /^mini: 'rise\.weight' has shape \(15, 8, 1, 1\), needed is \(16, 8, 1, 1\)/,
+    ],
+    [
+      'a mini decoder of another enlargement',
+      () => mini(replaced(miniWeights, 'head.weight', [12, 4, 3, 3])),
+      /^mini: 'head\.weight' has shape \(12, 4, 3, 3\), needed is \(48, inputs, 3, 3\)/,
+    ],
     ['VAEApprox given to taesd', () => taesd(approx), /vaeApprox\(\)/],
     ['TAESD given to vaeApprox', () => vaeApprox(taesdWeights), /^vaeApprox: .*taesd\(\)/],
     [

@@ -1,17 +1,18 @@
-// Tiny nets of each conv architecture and what PyTorch makes of an input (scripts/make-conv-fixtures.py), inlined by the
-// bundler so that they are at hand in Node, in Deno and in a page alike. And a decoder's layers run one by one on the CPU.
+// Tiny nets of each conv architecture and what PyTorch makes of an input (scripts/make-conv-fixtures.py and
+// make-mini-fixtures.py, this with the weights that are shipped), inlined by the bundler so that they are at hand in Node, in Deno and in a page alike. And a decoder's layers run one by one on the CPU.
 
 import type { Decoder } from '../src/decoders/decoder';
-import { taesd, vaeApprox } from '../src/decoders/index';
+import { mini, taesd, vaeApprox } from '../src/decoders/index';
 import type { Weights } from '../src/decoders/mlp';
 import { readTensorFile } from '../src/files/index';
 import type { Domain, LatentFormat } from '../src/formats/format';
 import { type Tensor, toFloat32 } from '../src/tensor';
 import { entries } from './fixtures/conv/conv.json';
+import { entries as miniEntries } from './fixtures/mini/mini.json';
 
 export interface ConvFixture {
   readonly name: string;
-  readonly kind: 'taesd' | 'vaeApprox';
+  readonly kind: 'taesd' | 'vaeApprox' | 'mini';
   readonly about: string;
   readonly format: LatentFormat;
   /** What `latents` are. */
@@ -27,27 +28,49 @@ export interface ConvFixture {
   expected(): Float32Array;
 }
 
-const inlined: Record<string, string> = import.meta.glob('./fixtures/conv/*.{safetensors,npy}', {
-  query: '?url&inline',
-  import: 'default',
-  eager: true,
-});
+const inlined: Record<string, string> = import.meta.glob(
+  ['./fixtures/{conv,mini}/*.{safetensors,npy}', '../weights/mini-*.safetensors'],
+  { query: '?url&inline', import: 'default', eager: true },
+);
 
-/** The tensors of a file in test/fixtures/conv. */
-export function readFixture(file: string): ReadonlyMap<string, Tensor> {
-  const [, base64] = (inlined[`./fixtures/conv/${file}`] ?? '').split('base64,');
-  if (!base64) throw new Error(`test/fixtures/conv/${file} is not there, or not inlined`);
+/** The tensors of a file in test/fixtures/conv, or elsewhere in test/fixtures. */
+export function readFixture(file: string, folder = 'conv'): ReadonlyMap<string, Tensor> {
+  const path = file.startsWith('../../../') ? file.replace('../../', '') : `./fixtures/${folder}/${file}`;
+  const [, base64] = (inlined[path] ?? '').split('base64,');
+  if (!base64) throw new Error(`${path} is not there, or not inlined`);
   return readTensorFile(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))).tensors;
 }
 
-const only = (file: string): Float32Array => toFloat32([...readFixture(file).values()][0]!);
+interface Entry {
+  readonly name: string;
+  readonly kind: string;
+  readonly about: string;
+  readonly inputShape: readonly number[];
+  readonly outputShape: readonly number[];
+  readonly scalingFactor?: number;
+  readonly shiftFactor?: number;
+  /** Default: named after the entry. */
+  readonly weights?: string;
+}
 
-export const convFixtures: readonly ConvFixture[] = entries.map(
-  ({ name, kind, about, inputShape, outputShape, scalingFactor, shiftFactor }) => {
-    const weights = (): Weights => readFixture(`${name}.safetensors`);
+const minis = miniEntries.map((entry): Entry => {
+  const about = entry.weights.startsWith('..') ? 'as it is shipped' : 'of widths and depths of its own; float16';
+  return { ...entry, kind: 'mini', about };
+});
+
+const decoders = { taesd, vaeApprox, mini };
+
+export const convFixtures: readonly ConvFixture[] = [...(entries as readonly Entry[]), ...minis].map(
+  ({ kind: given, about, inputShape, outputShape, scalingFactor, shiftFactor, ...entry }) => {
+    const kind = given as ConvFixture['kind'];
+    const folder = kind === 'mini' ? 'mini' : 'conv';
+    const name = kind === 'mini' ? `mini-${entry.name}` : entry.name;
+    const weights = (): Weights => readFixture(entry.weights ?? `${name}.safetensors`, folder);
+    const only = (part: string): Float32Array =>
+      toFloat32([...readFixture(`${entry.name}.${part}.npy`, folder).values()][0]!);
     return {
       name,
-      kind: kind as ConvFixture['kind'],
+      kind,
       about,
       format: {
         id: `fixture-${name}`,
@@ -60,12 +83,12 @@ export const convFixtures: readonly ConvFixture[] = entries.map(
         source: { repo: 'here', licence: 'MIT' },
       },
       domain: scalingFactor === undefined ? 'model' : 'vae',
-      latents: only(`${name}.input.npy`),
+      latents: only('input'),
       inputShape,
       outputShape,
       weights,
-      decoder: () => (kind === 'taesd' ? taesd(weights()) : vaeApprox(weights())),
-      expected: () => only(`${name}.output.npy`),
+      decoder: () => decoders[kind](weights()),
+      expected: () => only('output'),
     };
   },
 );

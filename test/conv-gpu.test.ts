@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { nextTurn } from '../src/clock';
 import { outputScale } from '../src/decoders/decoder';
+import { mini } from '../src/decoders/index';
 import { createGpuDecoder, type GpuDecoder } from '../src/gpu/decode';
 import { fuseLayers } from '../src/gpu/fuse';
 import { Pace } from '../src/gpu/pace';
@@ -17,6 +18,7 @@ import { type Layer, paramsOf } from '../src/ops/op';
 import { domainMap, viewLatents } from '../src/view';
 import { type ConvFixture, convFixtures } from './conv-fixtures';
 import { goldenCases } from './golden-suite';
+import { miniWeights } from './mini-net';
 import { checked, describeGpu, withDevice as withFreshDevice } from './setup/gpu';
 import { differingPictures } from './tolerances';
 
@@ -48,6 +50,12 @@ const netOf = (width: number): Net => ({
   },
 });
 const wide = netOf(16);
+
+/** The same for mini decoders. */
+const wideMini: Net = {
+  format: fixture('mini-tiny').format,
+  decoder: () => mini(miniWeights({ channels: 4, low: 20, lowBlocks: 1, high: 16, highBlocks: 1, riseSize: 3 })),
+};
 
 /** A decoder of a net, and a function that decodes latents of any size with it. */
 async function gpuDecoder(
@@ -102,6 +110,8 @@ describeGpu('tiles', () => {
     ['taesd', fixture('taesd'), 60_000, 'latents', 'direct'],
     ['taef2', fixture('taef2'), 60_000, 'a cut', 'direct'],
     ['vae-approx', fixture('vae-approx'), 40_000, 'latents', 'direct'],
+    ['mini, 16 wide', wideMini, 36_000, 'latents', 'direct'],
+    ['mini, 16 wide', wideMini, 36_000, 'a cut', 'winograd'],
     ['16 wide', wide, 120_000, 'latents', 'direct'],
     ['16 wide', wide, 120_000, 'a cut', 'winograd'],
     ...(inQuads ? ([['64 wide', netOf(64), 480_000, 'a cut', 'winograd-quads']] as const) : []),
@@ -138,10 +148,13 @@ describeGpu('tiles', () => {
 });
 
 describeGpu('kernels in stages', () => {
-  it('draw the picture that direct ones draw', () =>
+  it.each([
+    ['a net', wide],
+    ['a mini decoder', wideMini],
+  ])('draw the picture that direct ones draw: %s', (_, net) =>
     withDevice(async (device) => {
-      const direct = await gpuDecoder(device, wide, {}, 'direct');
-      const staged = await gpuDecoder(device, wide, {}, 'winograd');
+      const direct = await gpuDecoder(device, net, {}, 'direct');
+      const staged = await gpuDecoder(device, net, {}, 'winograd');
       const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
       const data = await direct.decode(7, 6);
       const few = dispatch.mock.calls.length;
@@ -151,7 +164,8 @@ describeGpu('kernels in stages', () => {
       expect(differingPictures(picture, { ...picture, data })).toBeUndefined();
       direct.gpu.destroy();
       staged.gpu.destroy();
-    }));
+    }),
+  );
 });
 
 describeGpu('long decodes', () => {

@@ -95,7 +95,7 @@ describe.skipIf(!present)('of the pictures that the guesses give, the right one 
       // One per format and domain, of those that can be shown.
       for (const { format, latents: described, domain } of guesses) {
         if (!format.latentRgbFactors || found.includes(`${format.id} ${domain}`) || found.length === 4) continue;
-        const previewer = await createPreviewer({ format, backend: 'cpu' });
+        const previewer = await createPreviewer({ format, decoder: 'map', backend: 'cpu' });
         const { width, height } = reference;
         const picture = await previewer.toImageData(described, { size: { width, height }, resample: 'bicubic' });
         found.push(`${format.id} ${domain}`);
@@ -119,7 +119,7 @@ describe.skipIf(!present)('of the pictures that the guesses give, the right one 
     expect(guesses.map(({ layout }) => layout)).toEqual(['NCTHW', 'NTCHW']);
     const scores: number[] = [];
     for (const guess of guesses) {
-      const previewer = await createPreviewer({ format: guess.format, backend: 'cpu' });
+      const previewer = await createPreviewer({ format: guess.format, decoder: 'map', backend: 'cpu' });
       const [columns, rows] = [reference.width / 2, reference.height / 2];
       const sheet = new Uint8Array(reference.width * reference.height * 4);
       for (const [k, frame] of [0, 5, 10, 15].entries()) {

@@ -99,7 +99,7 @@ describe('moments', () => {
         expect(best!.reason).toContain(
           `the second ${channels} of its ${2 * channels} channels look like a VAE's variances`,
         );
-        const previewer = await createPreviewer({ format, backend: 'cpu' });
+        const previewer = await createPreviewer({ format, decoder: 'map', backend: 'cpu' });
         const shape = [1, channels, ...latents.tensor.shape.slice(2)];
         const expected = await previewer.toImageData(latentsFromArray(means, { shape, domain: 'vae' }));
         expect([...(await previewer.toImageData(best!.latents)).data]).toEqual([...expected.data]);
@@ -225,7 +225,7 @@ describe('what a guess is', () => {
       ...{ format: guess.format, domain: 'vae', layout: 'NLC', size: guess.size, reason: guess.reason },
     });
     expect([formatFrom, domainFrom]).toEqual(['guess', 'guess']);
-    const previewer = await createPreviewer({ format: guess.format, backend: 'cpu' });
+    const previewer = await createPreviewer({ format: guess.format, decoder: 'map', backend: 'cpu' });
     const { width, height } = await previewer.toImageData(guess.latents);
     expect([width, height]).toEqual([2 * guess.size!.width, 2 * guess.size!.height]);
   });

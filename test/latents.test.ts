@@ -29,7 +29,10 @@ function showing(format: Partial<LatentFormat> & { channels: number }): LatentFo
 
 /** R, G, B of every pixel. */
 async function shown(latents: Latents, format: LatentFormat, options = {}): Promise<number[][]> {
-  const { data } = await (await createPreviewer({ format, backend: 'cpu' })).toImageData(latents, options);
+  const { data } = await (await createPreviewer({ format, decoder: 'map', backend: 'cpu' })).toImageData(
+    latents,
+    options,
+  );
   return Array.from({ length: data.length / 4 }, (_, i) => [...data.subarray(i * 4, i * 4 + 3)]);
 }
 
@@ -154,7 +157,7 @@ describe.skipIf(!present)('the shared latents', () => {
   const load = (name: string, options = {}): Promise<Latents> =>
     loadLatents(readFileSync(new URL(`latents/${name}`, shared)), options);
   const decode = async (name: string, format: string): Promise<ImageData> =>
-    (await createPreviewer({ format, backend: 'cpu' })).toImageData(await load(name));
+    (await createPreviewer({ format, decoder: 'map', backend: 'cpu' })).toImageData(await load(name));
 
   it('a ComfyUI .latent is raw, and decodes as the model latents it was made from', async () => {
     const latents = await load('astronaut.sd1.latent');
@@ -181,7 +184,7 @@ describe.skipIf(!present)('the shared latents', () => {
     ).toBeUndefined());
   it('raw SD1 latents of a real sampler, told so, are the scaled ones', async () => {
     const format = copyleftFormats['sd15/comfyui']!;
-    const previewer = await createPreviewer({ format, backend: 'cpu' });
+    const previewer = await createPreviewer({ format, decoder: 'map', backend: 'cpu' });
     const raw = await load('../internal-only/latents/real-sd14-horse.sd1.vae-scale.npy', { domain: 'vae' });
     const scaled = await load('../internal-only/latents/real-sd14-horse.sd1.npy');
     expect(differingPictures(await previewer.toImageData(raw), await previewer.toImageData(scaled))).toBeUndefined();

@@ -53,7 +53,7 @@ function photo(name: string): ImageDataLike {
 
 /** The picture at the latents' size. */
 async function thumbnail(format: string, latents: Latents, decoder?: Decoder): Promise<ImageDataLike> {
-  const previewer = await createPreviewer({ format, backend: 'cpu', ...(decoder ? { decoder } : {}) });
+  const previewer = await createPreviewer({ format, decoder: decoder ?? 'map', backend: 'cpu' });
   return averaged(await previewer.toImageData(latents), previewer.decoder.upscale);
 }
 
@@ -93,8 +93,8 @@ describe.each(families)('%s', (id) => {
     });
   });
 
-  it('is what a previewer takes where no decoder is given', async () => {
-    const previewer = await createPreviewer({ format: id, backend: 'cpu' });
+  it('is what a previewer takes where it is asked for the map', async () => {
+    const previewer = await createPreviewer({ format: id, decoder: 'map', backend: 'cpu' });
     expect(previewer.decoder.name).toBe((await maps[id]!()).name);
     expect(previewer.decoder.format).toBe(id);
   });
@@ -142,7 +142,8 @@ it('leaves other ids, and objects of one’s own, with their own tables', async 
     ['wan21', 'affine wan21'],
     [mine, 'linear sdxl'],
   ] as const)
-    expect((await createPreviewer({ format, backend: 'cpu' })).decoder.name).toBe(name);
+    for (const decoder of ['auto', 'map'] as const)
+      expect((await createPreviewer({ format, decoder, backend: 'cpu' })).decoder.name).toBe(name);
 });
 
 it('was fitted on none of the photos that the final examination keeps', () => {

@@ -134,14 +134,38 @@ it.each(['latent-preview', 'latent-preview/standalone'])('124 %s decodes in plai
   const code = `
     delete globalThis.navigator;
     const { createPreviewer, latentsFromArray } = await import('${specifier}');
-    const previewer = await createPreviewer({ format: 'sdxl' });
     const latents = latentsFromArray(new Float32Array(4 * 6 * 5), { shape: [1, 4, 6, 5] });
-    const { width, height, data } = await previewer.toImageData(latents);
-    const { backend, decoder } = previewer;
-    console.log(JSON.stringify({ backend, map: decoder.format, width, height, bytes: data.length, alpha: data[3] }));`;
-  const result = JSON.parse(run(process.execPath, ['--input-type=module', '-e', code]));
-  // The fitted map, from the package itself, at twice the latents' size.
-  expect(result).toEqual({ backend: 'cpu', map: 'sdxl', width: 10, height: 12, bytes: 4 * 12 * 10, alpha: 255 });
+    for (const decoder of ['map', 'mini']) {
+      const previewer = await createPreviewer({ format: 'sdxl', decoder });
+      const { width, height, data } = await previewer.toImageData(latents);
+      const { backend, decoder: { name, format } } = previewer;
+      console.log(JSON.stringify({ backend, name, format, width, height, bytes: data.length, alpha: data[3] }));
+    }
+    const auto = await createPreviewer({ format: 'sdxl', frameBudget: 0 });
+    console.log(JSON.stringify(auto.decoder.name));`;
+  const [map, mini, auto] = run(process.execPath, ['--input-type=module', '-e', code])
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  // From the package itself: the fitted map at twice the latents' size, and the mini decoder's weights, a file.
+  const common = { backend: 'cpu', format: 'sdxl', alpha: 255 };
+  expect(map).toEqual({ ...common, name: auto, width: 10, height: 12, bytes: 4 * 12 * 10 });
+  expect(mini).toEqual({ ...common, name: 'mini sdxl', width: 40, height: 48, bytes: 4 * 48 * 40 });
+});
+
+const miniFiles = ['flux', 'flux2', 'sd15', 'sd3', 'sdxl'].map((id) => `mini-${id}.safetensors`);
+
+it('carries the weights of the mini decoders as files, once each, and in no script', () => {
+  const dist = join(installed, 'dist');
+  const files = filesBelow(dist).filter((file) => file.endsWith('.safetensors'));
+  expect(files.map((file) => relative(dist, file)).sort()).toEqual(miniFiles.map((name) => join('weights', name)));
+  for (const name of miniFiles) {
+    const weights = readFileSync(join(root, 'weights', name));
+    expect(readFileSync(join(dist, 'weights', name)).equals(weights)).toBe(true);
+    const inside = weights.subarray(-3000, -2700).toString('base64');
+    for (const file of filesBelow(dist).filter((file) => file.endsWith('.js')))
+      expect(readFileSync(file, 'utf8').includes(inside)).toBe(false);
+  }
 });
 
 it('builds in a blank Vite project', async () => {
@@ -153,7 +177,15 @@ it('builds in a blank Vite project', async () => {
   await build({ root: folder, configFile: false, logLevel: 'error' });
   const scripts = filesBelow(join(folder, 'dist')).filter((file) => file.endsWith('.js'));
   const code = scripts.map((file) => readFileSync(file, 'utf8')).join('\n');
-  // The shaders are in it: nothing is left to be fetched beside it.
+  // The shaders are in it, the weights of the mini decoders are files beside it, and nothing else is left to be fetched.
+  const carried = filesBelow(join(folder, 'dist')).filter((file) => file.endsWith('.safetensors'));
+  const names = carried.map((file) => relative(join(folder, 'dist', 'assets'), file).replace(/-[\w-]{8}(?=\.)/, ''));
+  expect(names.sort()).toEqual(miniFiles);
+  for (const file of carried) {
+    expect(code).toContain(relative(join(folder, 'dist', 'assets'), file));
+    const [, name] = /(mini-\w+)-[\w-]{8}\.safetensors$/.exec(file)!;
+    expect(readFileSync(file).equals(readFileSync(join(root, 'weights', `${name}.safetensors`)))).toBe(true);
+  }
   expect(code).toContain('@compute');
   expect(code).not.toMatch(/\.wgsl\?raw/);
 });
@@ -402,12 +434,14 @@ it('registers the element by one entry alone, and by that one in bundles too', a
   expect(await bundled("import 'latent-preview/element';")).not.toContain('customElements');
 });
 
-it('is one file for pages without a bundler, of at most 180 kB gzip', () => {
+it('is one file for pages without a bundler, of at most 190 kB gzip, and weights beside it', () => {
   const code = readFileSync(join(installed, 'dist', 'standalone.js'), 'utf8');
   expect(ts.preProcessFile(code).importedFiles).toEqual([]);
-  expect(code).not.toMatch(/\bimport\s*\(|new URL\([^)]*import\.meta/);
+  expect(code).not.toMatch(/\bimport\s*\(/);
+  const beside = [...code.matchAll(/new URL\(([^)]*),\s*import\.meta/g)].map(([, place]) => place);
+  expect(beside.sort()).toEqual(miniFiles.map((name) => `\`./weights/${name}\``));
   expect(code).toMatch(/^\/\*! latent-preview [\d.]+, MIT; .*THIRD-PARTY-LICENSES/);
-  expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(180_000);
+  expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(190_000);
 });
 
 it('has no `any` in its sources', () => {

@@ -121,8 +121,8 @@ describeGpu('on the GPU', () => {
 
   it('103 keeps the order of concurrent read-backs of different sizes', () =>
     withDevice(async (device) => {
-      const previewer = await createPreviewer({ format: 'sdxl', device });
-      const cpu = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+      const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', device });
+      const cpu = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
       const all = Array.from({ length: 12 }, (_, k) => sdxl(3 + (k % 4), 5, k));
       const pictures = await Promise.all(all.map((latents) => previewer.toImageData(latents)));
       for (const [k, picture] of pictures.entries())
@@ -133,8 +133,8 @@ describeGpu('on the GPU', () => {
   it('shares a device between two previewers, interleaved', () =>
     withDevice(async (device) => {
       const [one, two] = await Promise.all([
-        createPreviewer({ format: 'sd15', device }),
-        createPreviewer({ format: 'sdxl', device }),
+        createPreviewer({ format: 'sd15', decoder: 'map', device }),
+        createPreviewer({ format: 'sdxl', decoder: 'map', device }),
       ]);
       const [first, second] = await Promise.all([one.toImageData(sdxl(4, 4)), two.toImageData(sdxl(4, 4))]);
       one.destroy();
@@ -170,21 +170,21 @@ describeGpu('on the GPU', () => {
       // The caller's device lives on.
       device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE }).destroy();
     });
-    const own = await createPreviewer({ format: 'sdxl', backend: 'webgpu' });
+    const own = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'webgpu' });
     own.destroy();
     expect((await own.device!.lost).reason).toBe('destroyed');
   });
 
   it('88 chooses the CPU where the only adapter is a software one, unless told otherwise', async () => {
     const adapter = await navigator.gpu.requestAdapter();
-    const auto = await createPreviewer({ format: 'sdxl' });
+    const auto = await createPreviewer({ format: 'sdxl', decoder: 'map' });
     expect(auto.backend).toBe(adapter!.info.isFallbackAdapter ? 'cpu' : 'webgpu');
     auto.destroy();
-    const told = await createPreviewer({ format: 'sdxl', backend: 'webgpu' });
+    const told = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'webgpu' });
     expect(told.backend).toBe('webgpu');
     told.destroy();
     await withDevice(async (device) => {
-      const given = await createPreviewer({ format: 'sdxl', device });
+      const given = await createPreviewer({ format: 'sdxl', decoder: 'map', device });
       expect(given.backend).toBe('webgpu');
       expect(given.device).toBe(device);
       given.destroy();
@@ -193,7 +193,7 @@ describeGpu('on the GPU', () => {
 
   it('90 says gpu-limit before it allocates', () =>
     withDevice(async (device) => {
-      const previewer = await createPreviewer({ format: 'sdxl', device });
+      const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', device });
       const calls = countCalls(device);
       expect(await codeOf(() => previewer.toImageData(sdxl(1, 2), { size: { width: 100_000, height: 2 } }))).toBe(
         'gpu-limit',
@@ -209,7 +209,7 @@ describeGpu('on the GPU', () => {
       expect(await codeOf(() => latentsFromBuffer(buffer, { shape: [1, 4, 4, 5] }))).toBe('shape');
       expect(await codeOf(() => latentsFromBuffer(buffer, { shape: [1, 4, 4, 3], offset: 2 }))).toBe('shape');
       expect(await codeOf(() => latentsFromBuffer(plain, { shape: [1, 4, 4, 4] }))).toBe('shape');
-      const cpu = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+      const cpu = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
       expect(await codeOf(() => cpu.toImageData(latentsFromBuffer(buffer, { shape: [1, 4, 4, 4] })))).toBe('shape');
       expect(await codeOf(() => cpu.record(device.createCommandEncoder(), sdxl(4, 4)))).toBe('gpu-unavailable');
       buffer.destroy();
@@ -218,7 +218,7 @@ describeGpu('on the GPU', () => {
 
   it('rejects with what the GPU objects to where a first frame of a size is made', () =>
     withDevice(async (device) => {
-      const previewer = await createPreviewer({ format: 'sdxl', device });
+      const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', device });
       const create = device.createTexture.bind(device);
       const refused = vi
         .spyOn(device, 'createTexture')
@@ -232,7 +232,7 @@ describeGpu('on the GPU', () => {
     withDevice((one) =>
       withDevice(async (two) => {
         const buffer = two.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
-        const previewer = await createPreviewer({ format: 'sdxl', device: one });
+        const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', device: one });
         expect(await codeOf(() => previewer.toImageData(latentsFromBuffer(buffer, { shape: [1, 4, 4, 4] })))).toBe(
           'shader',
         );
@@ -296,7 +296,7 @@ describe('batches and frames', () => {
 
   for (const [name, format, latents, count] of cases)
     it(`${name} on the CPU: one call is as many`, async () => {
-      const previewer = await createPreviewer({ format, backend: 'cpu' });
+      const previewer = await createPreviewer({ format, decoder: 'map', backend: 'cpu' });
       const seen: number[] = [];
       const pictures = await previewer.toImageDatas(latents, { onProgress: (fraction) => seen.push(fraction) });
       expect(pictures).toHaveLength(count);
@@ -305,7 +305,7 @@ describe('batches and frames', () => {
     });
 
   it('104 on the CPU an abort stops between pictures, with its reason', async () => {
-    const previewer = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+    const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
     const controller = new AbortController();
     const reason = new Error('closed');
     let told = 0;
@@ -330,7 +330,7 @@ describe('batches and frames', () => {
     for (const [name, format, latents, count] of cases)
       it(`${name}: one call is as many, in one upload and one submit`, () =>
         withDevice(async (device) => {
-          const previewer = await createPreviewer({ format, device });
+          const previewer = await createPreviewer({ format, decoder: 'map', device });
           const options = { size: 'image', resample: 'nearest' } as const;
           const expected = await each(previewer, latents, options);
           const calls = countCalls(device);
@@ -417,11 +417,13 @@ describe('without a GPU', () => {
   ] as const)
     it(`${name}: auto decodes on the CPU, webgpu says gpu-unavailable`, () =>
       withGpu(gpu, async () => {
-        const previewer = await createPreviewer({ format: 'sdxl' });
+        const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map' });
         expect(previewer.backend).toBe('cpu');
         const { upscale } = previewer.decoder;
         expect((await previewer.toImageData(sdxl(2, 3))).data).toHaveLength(24 * upscale ** 2);
-        expect(await codeOf(() => createPreviewer({ format: 'sdxl', backend: 'webgpu' }))).toBe('gpu-unavailable');
+        expect(await codeOf(() => createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'webgpu' }))).toBe(
+          'gpu-unavailable',
+        );
       }));
 
   it('85 on an insecure page the error says that it is one', () =>
@@ -437,7 +439,7 @@ describe('without a GPU', () => {
   it('84 no navigator at all', async () => {
     const descriptor = Object.getOwnPropertyDescriptor(globalThis, 'navigator')!;
     Object.defineProperty(globalThis, 'navigator', { value: undefined, configurable: true });
-    const previewer = await createPreviewer({ format: 'sdxl' });
+    const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map' });
     expect(previewer.backend).toBe('cpu');
     Object.defineProperty(globalThis, 'navigator', descriptor);
   });
@@ -453,7 +455,7 @@ describe('bad input is a typed error that names the way out', () => {
           error instanceof LatentPreviewError ? `${error.code}: ${error.message}` : `untyped: ${error}`,
       );
   const decode = async (latents: Latents, format = 'sdxl', options = {}): Promise<unknown> =>
-    (await createPreviewer({ format, backend: 'cpu' })).toImageData(latents, options);
+    (await createPreviewer({ format, decoder: 'map', backend: 'cpu' })).toImageData(latents, options);
   const zeros = (...shape: number[]): Latents =>
     latentsFromArray(new Float32Array(shape.reduce((a, b) => a * b, 1)), { shape });
 

@@ -1,6 +1,7 @@
 // What a conv decoder needs of a GPU, worked out without one: memory, tiles and what they compute twice, what one submit holds.
 
 import { describe, expect, it } from 'vitest';
+import { mini as miniDecoder } from '../src/decoders/index';
 import { fuseLayers } from '../src/gpu/fuse';
 import { RecentMap } from '../src/gpu/memory';
 import { Pace } from '../src/gpu/pace';
@@ -10,6 +11,7 @@ import { LatentPreviewError } from '../src/index';
 import type { Conv2dParams } from '../src/ops/conv2d';
 import { conv2d, groupNorm, layer, unpack } from '../src/ops/index';
 import type { Layer } from '../src/ops/op';
+import { miniWeights, shipped } from './mini-net';
 
 const conv = (inputs: number, outputs: number, rest: Partial<Conv2dParams> = {}, add?: number, from = 1): Layer =>
   layer(
@@ -79,6 +81,8 @@ const vaeApprox = (): readonly Layer[] => {
   ]);
 };
 
+const mini = (): readonly Layer[] => fuseLayers(miniDecoder(miniWeights({ ...shipped, channels: 4 })).layers);
+
 const device = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
 const MiB = 2 ** 20;
 // 200 MiB in three; tests of the plan hold it to the same.
@@ -137,6 +141,7 @@ describe('memory', () => {
     ['TAESD', taesd(), 3],
     // What its tiles start from stays in a fourth.
     ['TAEF2', taesd(true), 4],
+    ['mini', mini(), 3],
   ] as const)
     for (const side of [64, 128, 256])
       it(`${name} of ${side}×${side} latents stays within 256 MiB`, () => {
@@ -203,6 +208,19 @@ describe('memory', () => {
     expect(writes(planned).every((count) => count === 1)).toBe(true);
     expect(planned.dispatches.length).toBeGreaterThan(8);
     expectInside(vaeApprox(), shape, planned);
+  });
+  it('mini decoders, which grow by shuffling, are computed in tiles too', () => {
+    const shape = [4, 37, 50];
+    const planned = schedule(mini(), shape, { ...limits, bufferBytes: 500_000 });
+    expect([planned.width, planned.height]).toEqual([400, 296]);
+    expect(writes(planned).every((count) => count === 1)).toBe(true);
+    expect(planned.dispatches).toHaveLength(4 * mini().length);
+    expectInside(mini(), shape, planned);
+    // What a tile takes of the stem beyond its edge: a pixel for each of two convs, half a one for each of five.
+    // The first tile has an edge of the picture on the other side.
+    const [tile] = planned.dispatches.filter(({ output }) => output === 'picture');
+    const from = planned.dispatches.find(({ input }) => input === 'latents')!;
+    expect(from.view.width - tile!.view.width / 8).toBe(2 + 3);
   });
   it('half floats take half of it, and fewer tiles', () => {
     const [small, large] = [

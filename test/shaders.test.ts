@@ -5,11 +5,22 @@ import { expect, it, vi } from 'vitest';
 import { joinShader, locate } from '../src/gpu/shaders';
 import { createPreviewer, LatentPreviewError } from '../src/index';
 import { combine } from '../src/ops/combine';
-import { conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack } from '../src/ops/index';
+import {
+  conv2d,
+  groupNorm,
+  latentMap,
+  linear,
+  mlp,
+  pixelShuffle,
+  polynomial,
+  resize,
+  smooth,
+  unpack,
+} from '../src/ops/index';
 import { describeGpu, withDevice } from './setup/gpu';
 
 const folder = new URL('../shaders/', import.meta.url);
-const ops = [conv2d, groupNorm, latentMap, linear, mlp, polynomial, resize, smooth, unpack];
+const ops = [conv2d, groupNorm, latentMap, linear, mlp, pixelShuffle, polynomial, resize, smooth, unpack];
 
 // The other forms of a convolution.
 const convStages = [

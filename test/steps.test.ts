@@ -103,7 +103,7 @@ describe('two samples give x0', () => {
     const halves = (values: readonly number[]): Latents =>
       latentsFromArray(Uint16Array.from(values, numberToFloat16), { shape, dtype: 'float16' });
     const found = predictX0FromSteps(halves(byFlow(0.6)), halves(byFlow(0.5)), { sigmas: [0.6, 0.5] });
-    const previewer = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+    const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
     const [shown, wanted] = [await previewer.toImageData(found), await previewer.toImageData(latents(x0))];
     const worst = shown.data.reduce((most, value, k) => Math.max(most, Math.abs(value - wanted.data[k]!)), 0);
     expect(worst).toBeLessThanOrEqual(3);
@@ -221,7 +221,7 @@ describe('refuses, saying why', () => {
 
 describeGpu('on a device', () => {
   const picture = async (device: GPUDevice, found: Latents): Promise<Uint8ClampedArray> => {
-    const previewer = await createPreviewer({ format: 'sdxl', device });
+    const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', device });
     const { data } = await previewer.toImageData(found);
     previewer.destroy();
     return data;
@@ -230,7 +230,7 @@ describeGpu('on a device', () => {
   it('x0 is decoded where it lies, submitted at once or recorded with the decode', () =>
     withDevice(async (device) => {
       const options = { prediction: 'epsilon', sigma: 3, device } as const;
-      const cpu = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+      const cpu = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
       const wanted = (await cpu.toImageData(latents(x0))).data;
       const found = predictX0(latents(bySigma(3)), latents(noise), options);
       expect('buffer' in found.tensor).toBe(true);
@@ -245,7 +245,7 @@ describeGpu('on a device', () => {
         device.queue.writeBuffer(buffer, 0, Float32Array.from(values));
         return latentsFromBuffer(buffer, { shape });
       }) as [Latents, Latents];
-      const previewer = await createPreviewer({ format: 'sdxl', device });
+      const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', device });
       const encoder = device.createCommandEncoder();
       const buffer = device.createBuffer({ size: 480, usage: GPUBufferUsage.STORAGE });
       const recorded = predictX0(sample, output, { ...options, encoder, buffer });

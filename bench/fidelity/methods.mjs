@@ -23,12 +23,11 @@ export const families = [
   { id: 'flux2', title: 'FLUX.2', taesd: 'taef2' },
 ];
 
-/** Decodes with convolutions take minutes over all photos. */
+/** Others' convolutions take minutes over all photos. */
 export const isNet = ({ kind }) => kind === 'net';
 
 /**
- * A family's methods in the order of the table. `format` and `decoder` are createPreviewer's; without a decoder it is the
- * package's own choice.
+ * A family's methods in the order of the table. `format` and `decoder` are createPreviewer's.
  */
 export async function methodsOf({ id, taesd: tiny, approx, birch = [] }) {
   const methods = [];
@@ -40,7 +39,8 @@ export async function methodsOf({ id, taesd: tiny, approx, birch = [] }) {
       const net = JSON.parse(readFileSync(weights.birch, 'utf8')).decoders[name];
       methods.push({ name: `MLP, Birch-san ${name}`, kind: 'mlp', format: formats[id], decoder: mlp(net) });
     }
-  methods.push({ name: '**ours, the default**', kind: 'ours', format: formats[id] });
+  methods.push({ name: '**ours, the fitted map**', kind: 'map', format: formats[id], decoder: 'map' });
+  methods.push({ name: '**ours, mini**', kind: 'mini', format: formats[id], decoder: 'mini' });
   for (const [name, make, file] of [
     ['A1111 VAEApprox', vaeApprox, approx && weights.approx(approx)],
     ['TAESD', taesd, weights.taesd(tiny)],

@@ -36,8 +36,9 @@ const credit = ({ title, author, licence }) => `${title} (${author}, ${licence})
 
 const origin = `The latents were encoded from photos by the tiny
 encoders (TAESD, TAESDXL, TAESD3, TAEF1, TAEF2), which approximate what the full VAE gives; no full VAE was at hand. On its
-latents figures may differ. The tiny decoders, which were trained with these encoders, and our maps, which were fitted on
-their latents, have the advantage here over the published tables and A1111's nets, which were made for the full VAEs.`;
+latents figures may differ. The tiny decoders, which were trained with these encoders, and our maps and mini decoders,
+which were made on their latents, have the advantage here over the published tables and A1111's nets, which were made for
+the full VAEs.`;
 
 export function fidelityReport({ date, photos, noiseLevels, noisePhotos, families }) {
   return `# How near each preview comes to the photo
@@ -48,7 +49,7 @@ is decoded by this package's CPU path, as users get it.
 
 ${origin}
 
-Means over ${photos.length} photos that no map was fitted on or chosen by: ${photos.map(credit).join(', ')}.
+Means over ${photos.length} photos on which nothing of ours was fitted, trained or chosen: ${photos.map(credit).join(', ')}.
 
 - thumbnail: PSNR in dB against the photo averaged to the latents' size; larger pictures are averaged to it, smaller ones
   enlarged bicubically.
@@ -77,15 +78,16 @@ export function readmeTable({ date, photos, families }) {
     return [
       title,
       pair(table),
-      `**${pair(best(methods, 'ours', 'thumbnail'))}**`,
+      pair(best(methods, 'map', 'thumbnail')),
+      `**${pair(best(methods, 'mini', 'thumbnail'))}**`,
       pair(nets.find(({ name }) => name.startsWith('A1111'))),
       pair(nets.find(({ name }) => !name.startsWith('A1111'))),
     ];
   });
   return `
-${table(['', 'best published table', 'ours, the default', 'A1111’s CNN', 'tiny autoencoder'], rows)}
+${table(['', 'best published table', 'our fitted map', 'our mini', 'A1111’s CNN', 'tiny autoencoder'], rows)}
 
-PSNR in dB, thumbnail at the latents' size / full size; means over ${photos.length} photos that no map has seen. ${date},
+PSNR in dB, thumbnail at the latents' size / full size; means over ${photos.length} photos that nothing of ours has seen. ${date},
 \`npm run bench:fidelity\`. ${origin}
 
 `;

@@ -29,7 +29,7 @@ export interface Contender {
    * default directly, as the peers' sources do.
    */
   readonly convolves?: 'winograd' | 'nine';
-  /** The tasks it takes part in; default all. */
+  /** The tasks it takes part in; default those that are not of one library alone: TAESD and the linear map. */
   readonly tasks?: readonly Network['task'][];
   /** Loads its library; not timed. */
   load?(): Promise<unknown>;

@@ -6,6 +6,7 @@ import type { Contender, Session } from './contender';
 import { loop } from './loop';
 import { type BenchOptions, latentsOf, measure, timed } from './measure';
 import { charge } from './meter';
+import { miniNetwork } from './mini';
 import { linearNetwork, nominalFlops, taesdNetwork } from './network';
 import { onnxruntime, reference } from './onnxruntime';
 import { ours } from './ours';
@@ -30,7 +31,8 @@ const processor = async (): Promise<number | undefined> => {
 };
 
 async function runTogether(orders: Extract<Orders, { mode: 'together' }>) {
-  const networks = [await taesdNetwork(orders.weights), linearNetwork()];
+  const shipped = new URL('../../weights/mini-sd15.safetensors', import.meta.url).href;
+  const networks = [await taesdNetwork(orders.weights), await miniNetwork(shipped), linearNetwork()];
   // Before and after, for others may use the machine meanwhile.
   const before = await measurePeak();
   const rows = await measure(networks, orders, { all: contenders, reference, say, processor });

@@ -3,6 +3,7 @@
 
 import type { Contender, Latents, Output, Session } from './contender';
 import { charge, dispatchCount, memoryPeak } from './meter';
+import { miniPlanes } from './mini';
 import { executedFlops, type Network, noise, nominalFlops, type TaskName } from './network';
 
 export interface BenchOptions {
@@ -63,6 +64,8 @@ export async function timed(run: () => unknown): Promise<number> {
   return performance.now() - start;
 }
 
+const everybodys: readonly TaskName[] = ['taesd', 'linear'];
+
 const seed = 7;
 export const latentsOf = (size: number): Latents => ({ size, data: noise(4 * size * size, seed + size) });
 
@@ -77,6 +80,7 @@ async function referencePlanes(
     if (!output || !('planes' in output)) throw new Error('the reference gives planes');
     return output.planes.slice();
   }
+  if (network.task === 'mini') return miniPlanes(network, latents.data, latents.size);
   const { weight, bias } = network.convs.get('map')!;
   const count = latents.size ** 2;
   return Float32Array.from({ length: 3 * count }, (_, at) => {
@@ -159,13 +163,13 @@ async function runTask(
   const { task } = network;
   const wanted = all.filter(
     ({ name, tasks, slow }) =>
-      (!tasks || tasks.includes(task)) &&
+      (tasks ?? everybodys).includes(task) &&
       (!slow || options.slow) &&
       (options.only.length === 0 || options.only.some((part) => name.toLowerCase().includes(part))),
   );
   charge('reference');
   await reference.load?.();
-  // The map's truth is a loop.
+  // The others' truth are loops.
   const truth = network.task === 'taesd' ? await reference.prepare(network) : undefined;
   const sessions = new Map<string, Session>();
   const rows: Row[] = [];

@@ -3,13 +3,15 @@
 import { formats, loadWeights, type Tensor } from 'latent-preview';
 import { toFloat32 } from '../../src/tensor';
 
-export type TaskName = 'taesd' | 'linear';
+export type TaskName = 'taesd' | 'mini' | 'linear';
 
 /** Each step reads the one before it; the first reads the latents. */
 export type Step =
   | { readonly kind: 'clamp' }
   /** Nearest, ×2. */
   | { readonly kind: 'upsample' }
+  /** Channels become pixels. */
+  | { readonly kind: 'shuffle'; readonly factor: number }
   /** Keeps the size. `add`: the number of the step whose output is added before the ReLU. */
   | { readonly kind: 'conv'; readonly name: string; readonly relu: boolean; readonly add?: number };
 
@@ -110,6 +112,7 @@ export function nominalFlops({ steps, convs }: Network, size: number): number {
   let [flops, pixels] = [0, size * size];
   for (const step of steps) {
     if (step.kind === 'upsample') pixels *= 4;
+    if (step.kind === 'shuffle') pixels *= step.factor ** 2;
     if (step.kind === 'conv') flops += 2 * convs.get(step.name)!.weight.length * pixels;
   }
   return flops;
@@ -123,6 +126,7 @@ export function executedFlops({ steps, convs }: Network, size: number, convolves
   let [flops, side] = [0, size];
   for (const [index, step] of steps.entries()) {
     if (step.kind === 'upsample') side *= 2;
+    if (step.kind === 'shuffle') side *= step.factor;
     if (step.kind !== 'conv') continue;
     const { weight, shape } = convs.get(step.name)!;
     const [outputs, inputs, taps] = shape;

@@ -3,6 +3,7 @@
 import './meter';
 import type { Contender } from './contender';
 import { type BenchOptions, measure } from './measure';
+import { miniNetwork } from './mini';
 import { linearNetwork, taesdNetwork } from './network';
 import { ours, oursInFloats } from './ours';
 import { adapterInfo, measurePeak } from './peak';
@@ -10,14 +11,14 @@ import { type TensorFlow, tensorflow } from './tensorflow';
 
 /** @param loadTensorFlow with its WebGPU backend, where it is installed */
 export async function run(
-  options: BenchOptions & { readonly weights?: Uint8Array },
+  options: BenchOptions & { readonly weights?: Uint8Array; readonly mini: Uint8Array },
   loadTensorFlow: () => Promise<unknown>,
 ) {
   const all: readonly Contender[] = [
     ...ours,
     tensorflow('TensorFlow.js WebGPU', 'webgpu', async () => (await loadTensorFlow()) as TensorFlow, true),
   ];
-  const networks = [await taesdNetwork(options.weights), linearNetwork()];
+  const networks = [await taesdNetwork(options.weights), await miniNetwork(options.mini), linearNetwork()];
   const before = await measurePeak();
   const say = (...parts: unknown[]): void => console.log(...parts);
   const rows = await measure(networks, options, { all, reference: oursInFloats, say });

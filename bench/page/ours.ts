@@ -1,6 +1,15 @@
 // latent-preview itself, as a page uses it: latents in, ImageData out. And without the way back from the GPU.
 
-import { createPreviewer, formats, latentsFromArray, linear, type Previewer, taesd, viewLatents } from 'latent-preview';
+import {
+  createPreviewer,
+  formats,
+  latentsFromArray,
+  linear,
+  mini,
+  type Previewer,
+  taesd,
+  viewLatents,
+} from 'latent-preview';
 import { outputScale } from '../../src/decoders/decoder';
 import { createGpuDecoder } from '../../src/gpu/decode';
 import { acquireDevice } from '../../src/gpu/device';
@@ -11,7 +20,10 @@ import type { Network } from './network';
 
 const open = ({ size, data }: Latents) => latentsFromArray(data, { shape: [1, 4, size, size] });
 
-const decoderOf = ({ task, tensors }: Network) => (task === 'taesd' ? taesd(tensors) : linear('sd15'));
+const decoderOf = ({ task, tensors }: Network) =>
+  task === 'linear' ? linear('sd15') : task === 'mini' ? mini(tensors) : taesd(tensors);
+
+const all = ['taesd', 'mini', 'linear'] as const;
 
 async function pixels(previewer: Previewer, latents: Latents): Promise<Output> {
   return { pixels: (await previewer.toImageData(open(latents))).data };
@@ -19,6 +31,7 @@ async function pixels(previewer: Previewer, latents: Latents): Promise<Output> {
 
 const cpu: Contender = {
   name: 'latent-preview CPU (1 thread)',
+  tasks: all,
   convolves: 'winograd',
   async prepare(network) {
     const decoder = decoderOf(network);
@@ -27,7 +40,7 @@ const cpu: Contender = {
       decode: (latents) => pixels(previewer, latents),
       // The same numbers before they become bytes.
       async check({ data, size }) {
-        const runner = network.task === 'taesd' ? await createConvRunner(decoder.layers) : undefined;
+        const runner = network.task !== 'linear' ? await createConvRunner(decoder.layers) : undefined;
         return runner && { planes: (await runner.run(data, [4, size, size])).planes };
       },
       destroy: () => previewer.destroy(),
@@ -40,6 +53,7 @@ const isSoftware = (await navigator.gpu?.requestAdapter())?.info.isFallbackAdapt
 
 const gpu: Contender = {
   name: 'latent-preview WebGPU',
+  tasks: all,
   convolves: isSoftware ? 'winograd' : 'nine',
   async prepare(network) {
     const decoder = decoderOf(network);
@@ -51,7 +65,7 @@ const gpu: Contender = {
 /** One family of kernels, whatever the adapter is. */
 const family = (name: string, kernels: 'direct' | 'winograd', rest: Partial<Contender>): Contender => ({
   name,
-  tasks: ['taesd'],
+  tasks: ['taesd', 'mini'],
   slow: true,
   ...rest,
   async prepare(network) {
@@ -86,6 +100,7 @@ const families = isSoftware
 
 const stays: Contender = {
   name: 'latent-preview WebGPU, no read-back',
+  tasks: all,
   convolves: isSoftware ? 'winograd' : 'nine',
   async prepare(network) {
     const decoder = decoderOf(network);

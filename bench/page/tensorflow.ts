@@ -75,6 +75,7 @@ export function tensorflow(name: string, backend: string, load: () => Promise<Te
         for (const step of steps) {
           if (step.kind === 'clamp') x = tf.mul(tf.tanh(tf.div(x, 3)), 3);
           else if (step.kind === 'upsample') x = tf.image.resizeNearestNeighbor(x, [x.shape[1]! * 2, x.shape[2]! * 2]);
+          else if (step.kind === 'shuffle') throw new Error('a network of ours alone');
           else {
             const { filter, bias } = filters.get(step.name)!;
             const activation = step.relu && step.add === undefined ? 'relu' : 'linear';

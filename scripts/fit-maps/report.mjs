@@ -40,7 +40,8 @@ export function weightsReadme(reports, { photos, mostMultiplications, noiseMayCo
     ].join('\n');
   return `# Fitted maps
 
-Written by \`scripts/fit-maps/fit.mjs\`, as is all of this folder: \`<format>.json\` is the map (what \`latentMap()\` takes),
+Written by \`scripts/fit-maps/fit.mjs\`, as is all of this folder but \`mini-*\`, which are the small decoders that
+[train](../train/README.md) makes: \`<format>.json\` is the map (what \`latentMap()\` takes),
 \`<format>.report.json\` what was tried and how the fit did photo by photo. How the maps do beside the published tables, on
 photos of which nothing here knows, is in [bench/FIDELITY.md](../bench/FIDELITY.md). MIT, as the rest.
 

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type LatentMap, latentMap, readLatentMap } from '../fit/index';
 import {
   type Decoder,
+  type DecoderName,
   decoderFromWeights,
   LatentPreviewError,
   loadWeights,
@@ -14,15 +15,19 @@ import {
 } from '../index';
 import { UsageError } from './command';
 
+/** What createPreviewer knows by name. */
+export const decoderName = (name: string | undefined): DecoderName | undefined =>
+  (['auto', 'mini', 'map', 'linear'] as const).find((known) => known === name);
+
 /**
- * Undefined where the format brings its decoder: `default` and `linear`.
+ * Undefined where the format brings its decoder: {@link decoderName}.
  * @throws UsageError where there is no such file; LatentPreviewError `file`, `weights` where it holds no decoder
  */
-export async function readDecoder(name = 'default'): Promise<Decoder | undefined> {
-  if (name === 'default' || name === 'linear') return undefined;
+export async function readDecoder(name?: string): Promise<Decoder | undefined> {
+  if (name === undefined || decoderName(name)) return undefined;
   const bytes = await readFile(name).catch((cause: NodeJS.ErrnoException) => {
     throw cause.code === 'ENOENT'
-      ? new UsageError(`--decoder ${name}: it must be default, linear or a file, and there is no such file`)
+      ? new UsageError(`--decoder ${name}: it must be auto, mini, map, linear or a file, and there is no such file`)
       : cause;
   });
   try {

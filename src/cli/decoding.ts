@@ -7,12 +7,11 @@ import {
   type FrameOptions,
   type LatentFormat,
   type Latents,
-  linear,
   type Previewer,
 } from '../index';
 import { type Choice, chooseFormat, namedFormat } from './choose-format';
 import { UsageError } from './command';
-import { readDecoder } from './decoder-file';
+import { decoderName, readDecoder } from './decoder-file';
 import { describeBackend, provideWebGpu } from './gpu';
 import { type Options, oneOf, pixelSize, type Values, wholeNumber } from './options';
 import { readingOptions } from './reading';
@@ -24,7 +23,7 @@ export const decodingOptions = {
     type: 'string',
     short: 'd',
     value: 'WHAT',
-    help: "default: the best that the package carries for the format. linear: the format's published table. Or a file: a map that fit made, weights of the TAESD family, VAEApprox or an MLP as .safetensors, an MLP or polynomial coefficients as JSON.",
+    help: 'auto (default): mini where the device is fast enough for it, else map. mini: the small decoder that the package carries for the format. map: the map that it carries, or the published table. linear: that table. Or a file: a map that fit made, weights of the TAESD family, VAEApprox, a mini decoder or an MLP as .safetensors, an MLP or polynomial coefficients as JSON.',
   },
   item: { type: 'string', value: 'N', help: 'Which item of a batch, from 0. Default: 0.' },
   frame: { type: 'string', value: 'N', help: 'Which latent frame of a video, from 0. Default: the middle one.' },
@@ -82,9 +81,8 @@ export async function createDecoding(values: DecodingValues, terminal: Terminal)
   return {
     choose: (latents) => chooseFormat(latents, { format, channels: own?.channels }),
     async previewer(chosen) {
-      const decoder = own ?? (values.decoder === 'linear' ? linear(chosen) : undefined);
-      const made =
-        previewers.get(chosen.id) ?? createPreviewer({ format: chosen, backend, ...(decoder && { decoder }) });
+      const decoder = own ?? decoderName(values.decoder) ?? 'auto';
+      const made = previewers.get(chosen.id) ?? createPreviewer({ format: chosen, backend, decoder });
       previewers.set(chosen.id, made);
       const previewer = await made;
       if (!told) terminal.note(describeBackend(previewer, backend));

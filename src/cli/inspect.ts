@@ -73,6 +73,7 @@ const weightsNames: Readonly<Record<Exclude<ReturnType<typeof weightsKind>, 'oth
   encoder: 'an encoder of the TAESD family, from pictures to latents',
   taehv: 'a video decoder (TAEHV), which is not supported yet',
   vaeApprox: "A1111's VAEApprox, for --decoder",
+  mini: "this project's mini decoder, for --decoder",
   mlp: 'a perceptron per pixel, for --decoder',
   vae: 'a full VAE',
 };

@@ -3,18 +3,19 @@
 import { LatentPreviewError } from '../errors';
 import type { Weights } from './mlp';
 
-export type WeightsKind = 'taesd' | 'encoder' | 'taehv' | 'vaeApprox' | 'mlp' | 'vae' | 'other';
+export type WeightsKind = 'taesd' | 'encoder' | 'taehv' | 'vaeApprox' | 'mini' | 'mlp' | 'vae' | 'other';
 
 const refusals: Record<WeightsKind, string> = {
   taesd: 'this is a decoder of the TAESD family: read it with taesd()',
   encoder: 'this is an encoder, from pictures to latents: take the decoder, usually the file beside it',
   taehv: 'TAEHV: video decoders are not supported yet',
   vaeApprox: "this is A1111's VAEApprox: read it with vaeApprox()",
+  mini: 'this is a mini decoder: read it with mini()',
   mlp: 'this is a per-pixel perceptron: read it with mlp()',
   vae: 'this is a full VAE: take the TAESD decoder of its family',
   other:
-    "this is no decoder known here; supported are decoders of the TAESD family (taesd), A1111's VAEApprox (vaeApprox) " +
-    'and per-pixel perceptrons (mlp)',
+    "this is no decoder known here; supported are decoders of the TAESD family (taesd), A1111's VAEApprox (vaeApprox), " +
+    'mini decoders (mini) and per-pixel perceptrons (mlp)',
 };
 
 /** Perceptrons are told by their tensors' dimensions too, the rest by names alone. */
@@ -26,6 +27,7 @@ export function weightsKind(weights: Weights): WeightsKind {
   if (nets.length > 0 && some(/(^|\.)\d+\.conv\.(1\.|6\.)?weight$/)) return 'taehv';
   if (nets.length > 0) return nets.every(({ encodes }) => encodes) ? 'encoder' : 'taesd';
   if (some(/(^|\.)conv1\.weight$/) && some(/(^|\.)conv8\.weight$/)) return 'vaeApprox';
+  if (weights.has('stem.weight') && weights.has('rise.weight')) return 'mini';
   const perceptron = /^(in_proj|out_proj|hidden_layers\.\d+|(.*\.)?\d+)\.(weight|bias)$/;
   if (names.length > 0 && [...weights].every(([name, { shape }]) => perceptron.test(name) && shape.length <= 2))
     return 'mlp';

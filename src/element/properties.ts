@@ -54,8 +54,8 @@ export abstract class PreviewProperties extends Base {
   }
 
   /**
-   * `linear`, a name that `loadWeights` knows (`taesdxl`), a URL of weights, or a decoder of your own. '': the best that needs
-   * no download.
+   * `auto`, `mini`, `map` or `linear` as in createPreviewer, a name that `loadWeights` knows (`taesdxl`), a URL of weights, or
+   * a decoder of your own. '': `auto`.
    */
   get decoder(): string | Decoder {
     return this.#decoder ?? this.#text('decoder');

@@ -5,10 +5,10 @@ import {
   type Backend,
   createPreviewer,
   type Decoder,
+  type DecoderName,
   type DeviceLoss,
   decoderFromWeights,
   type LatentFormat,
-  linear,
   loadWeights,
   type Previewer,
   type Progress,
@@ -18,7 +18,7 @@ import {
 /** What two elements must have in common to share a previewer. */
 export interface Wanted {
   readonly format: string | LatentFormat;
-  /** '' for the default one, `linear`, a name or a URL of weights. */
+  /** '' or `auto`, `mini`, `map`, `linear`, a name or a URL of weights. */
   readonly decoder: string | Decoder;
   readonly backend: Backend;
   /** The page's own; undefined: the elements' common one. */
@@ -99,7 +99,7 @@ async function create(shared: Shared): Promise<Previewer> {
   const previewer = await createPreviewer({
     format,
     backend,
-    ...(decoder ? { decoder } : {}),
+    decoder,
     device: wanted.device ?? (() => ownDevice(backend)),
     onDeviceLost: (loss) => lose(shared, loss),
   });
@@ -108,17 +108,20 @@ async function create(shared: Shared): Promise<Previewer> {
   throw signal.reason;
 }
 
-async function findDecoder(shared: Shared): Promise<Decoder | undefined> {
-  const { decoder, format } = shared.wanted;
+async function findDecoder(shared: Shared): Promise<Decoder | DecoderName> {
+  const { decoder } = shared.wanted;
   if (typeof decoder !== 'string') return decoder;
-  if (decoder === '') return undefined;
-  if (decoder === 'linear') return linear(format);
+  if (decoder === '') return 'auto';
+  if (isName(decoder)) return decoder;
   const onProgress = (progress: Progress): void => {
     shared.progress = progress;
     for (const user of shared.users) user.progressed(progress);
   };
   return decoderFromWeights(await loadWeights(decoder, { signal: shared.controller.signal, onProgress }));
 }
+
+/** What createPreviewer knows; the names that loadWeights knows are others. */
+const isName = (decoder: string): decoder is DecoderName => /^(auto|mini|map|linear)$/.test(decoder);
 
 function ownDevice(backend: Backend): Promise<GPUDevice | undefined> {
   const known = devices.get(backend);

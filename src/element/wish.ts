@@ -52,7 +52,7 @@ export interface Wish {
   readonly revision: number;
   /** '': what the latents say. */
   readonly format: string | LatentFormat;
-  /** '': the default one. */
+  /** '': `auto`. */
   readonly decoder: string | Decoder;
   readonly device: GPUDevice | undefined;
   readonly backend: string;

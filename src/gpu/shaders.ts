@@ -22,6 +22,7 @@ import linear from '../../shaders/linear.wgsl?raw';
 import mlp from '../../shaders/mlp.wgsl?raw';
 import ninePixels from '../../shaders/nine-pixels.wgsl?raw';
 import nineTiles from '../../shaders/nine-tiles.wgsl?raw';
+import pixelShuffle from '../../shaders/pixel-shuffle.wgsl?raw';
 import polynomial from '../../shaders/polynomial.wgsl?raw';
 import resize from '../../shaders/resize.wgsl?raw';
 import smooth from '../../shaders/smooth.wgsl?raw';
@@ -44,6 +45,7 @@ const kernels: Readonly<Record<string, string>> = {
   mlp,
   'nine-pixels': ninePixels,
   'nine-tiles': nineTiles,
+  'pixel-shuffle': pixelShuffle,
   polynomial,
   resize,
   smooth,

@@ -1,7 +1,7 @@
 // Which pixels of each layer a tile of the picture takes. A tile is a rectangle, so its columns and its rows are worked
 // out apart: one axis at a time, as spans of whole-picture coordinates.
 
-import { conv2d } from '../ops/index';
+import { conv2d, pixelShuffle } from '../ops/index';
 import { addedOf, inputOf, type Layer, paramsOf } from '../ops/op';
 
 export type Span = readonly [first: number, end: number];
@@ -26,14 +26,16 @@ export interface AxisTile {
 
 export const lengthOf = ([first, end]: Span): number => end - first;
 
-const scaleOf = (layer: Layer): number => paramsOf(layer, conv2d)?.upscale ?? 1;
+const scaleOf = (layer: Layer): number =>
+  paramsOf(layer, conv2d)?.upscale ?? paramsOf(layer, pixelShuffle)?.factor ?? 1;
 
 /** What a layer's output span is computed from; it may stick out of the input, where there are zeros. */
 function needed(layer: Layer, [first, end]: Span): Span {
   const conv = paramsOf(layer, conv2d);
-  if (!conv) return [first - layer.reach, end + layer.reach];
-  const { size, padding, upscale } = conv;
-  return [Math.floor((first - padding) / upscale), Math.floor((end - 1 - padding + size - 1) / upscale) + 1];
+  const scale = scaleOf(layer);
+  if (!conv) return [Math.floor(first / scale) - layer.reach, Math.ceil(end / scale) + layer.reach];
+  const { size, padding } = conv;
+  return [Math.floor((first - padding) / scale), Math.floor((end - 1 - padding + size - 1) / scale) + 1];
 }
 
 /** At least one pixel: what reads but the zeros around its input still has an input. */

@@ -7,12 +7,13 @@ import { latentMap, latentMapExamples } from './latent-map';
 import { linear, linearExamples } from './linear';
 import { mlp, mlpExamples } from './mlp';
 import { type Examples, type Layer, layer, type Op } from './op';
+import { pixelShuffle, pixelShuffleExamples } from './pixel-shuffle';
 import { polynomial, polynomialExamples } from './polynomial';
 import { resize, resizeExamples } from './resize';
 import { smooth, smoothExamples } from './smooth';
 import { unpack, unpackExamples } from './unpack';
 
-export { conv2d, groupNorm, latentMap, layer, linear, mlp, polynomial, resize, smooth, unpack };
+export { conv2d, groupNorm, latentMap, layer, linear, mlp, pixelShuffle, polynomial, resize, smooth, unpack };
 
 interface BoundExample {
   readonly shape: Shape;
@@ -32,5 +33,6 @@ export const opExamples = (): readonly BoundExample[] => [
   ...bind(unpack, unpackExamples),
   ...bind(conv2d, conv2dExamples),
   ...bind(groupNorm, groupNormExamples),
+  ...bind(pixelShuffle, pixelShuffleExamples),
   ...bind(resize, resizeExamples),
 ];

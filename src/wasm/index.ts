@@ -5,11 +5,12 @@
 import { Clock, type LongWork, nextTurn } from '../clock';
 import { LatentPreviewError } from '../errors';
 import type { Conv2dParams } from '../ops/conv2d';
-import { conv2d } from '../ops/index';
+import { conv2d, pixelShuffle } from '../ops/index';
 import { type Layer, paramsOf } from '../ops/op';
 import { elementCount, formatShape, type Shape } from '../tensor';
 import { type ConvModule, loadConvModule } from './module';
 import { type Placed, type Schedule, scheduleLayers, type Task } from './schedule';
+import { type HeldRows, shuffleRows } from './shuffle';
 
 export interface ConvRunner {
   /**
@@ -146,6 +147,17 @@ class LayerRunner implements ConvRunner {
     const added = task.added && at(task.added.value);
     const work = this.#workOf(task, output);
     const conv = paramsOf(layer, conv2d);
+    const shuffle = paramsOf(layer, pixelShuffle);
+    if (shuffle) {
+      const rowsOf = (placed: Placed, { first }: { readonly first: number }): HeldRows => ({
+        values: this.#view(placed),
+        rows: placed.rows,
+        first,
+      });
+      const [from, to] = [rowsOf(input, task.input), rowsOf(output, task.output)];
+      shuffleRows(from, to, input.shape[2], shuffle, [task.first, task.end]);
+      return clock.worked(work);
+    }
     if (!conv) {
       layer.reference(this.#view(input), input.shape, this.#view(output), added && this.#view(added));
       return clock.worked(work);

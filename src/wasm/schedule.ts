@@ -2,7 +2,8 @@
 // by layer. A larger one streams through the net in horizontal bands: each layer computes the rows that those after it
 // ask for next, and keeps of its last rows what they will ask for again. Nothing is computed twice.
 
-import { conv2d } from '../ops/index';
+import type { Conv2dParams } from '../ops/conv2d';
+import { conv2d, pixelShuffle } from '../ops/index';
 import { type Layer, paramsOf } from '../ops/op';
 import type { Shape } from '../tensor';
 
@@ -80,6 +81,12 @@ const inputOf = ({ from = 1 }: Layer, index: number): number => index + 1 - from
 const addedOf = ({ add }: Layer, index: number): number | undefined =>
   add === undefined ? undefined : index + 1 - add;
 
+/** How the layers that run row by row look at their input; undefined for those that take all of it. */
+function windowOf(layer: Layer): (Pick<Conv2dParams, 'padding' | 'size'> & { readonly upscale: number }) | undefined {
+  const factor = paramsOf(layer, pixelShuffle)?.factor;
+  return factor ? { padding: 0, size: 1, upscale: factor } : paramsOf(layer, conv2d);
+}
+
 /** What happens where `rows` rows of the result are asked for at a time, and the most rows that each value holds. */
 function streamRows(
   layers: readonly Layer[],
@@ -131,9 +138,9 @@ function readersOf(layers: readonly Layer[], used: readonly number[]): ((end: re
   const readers: ((end: readonly number[]) => number)[][] = Array.from({ length: layers.length + 1 }, () => []);
   for (const [index, layer] of layers.entries()) {
     if (used[index + 1] === 0) continue;
-    const conv = paramsOf(layer, conv2d);
+    const window = windowOf(layer);
     readers[inputOf(layer, index)].push((end) =>
-      conv ? Math.max(0, Math.floor((end[index + 1] - conv.padding) / conv.upscale)) : 0,
+      window ? Math.max(0, Math.floor((end[index + 1] - window.padding) / window.upscale)) : 0,
     );
     const added = addedOf(layer, index);
     if (added !== undefined) readers[added].push((end) => end[index + 1]);
@@ -151,14 +158,15 @@ function neededEnds(layers: readonly Layer[], shapes: readonly Shape[], end: num
   need(layers.length, end);
   for (let index = layers.length - 1; index >= 0; index--) {
     const layer = layers[index];
-    const conv = paramsOf(layer, conv2d);
+    const window = windowOf(layer);
     // A reference() takes and gives whole pictures.
-    if (!conv && needed[index + 1] > 0) needed[index + 1] = shapes[index + 1][1];
+    if (!window && needed[index + 1] > 0) needed[index + 1] = shapes[index + 1][1];
     const rows = needed[index + 1];
     if (rows === 0) continue;
     const input = inputOf(layer, index);
     // One row at least: what reads but the zeros around its input still has an input.
-    if (conv) need(input, Math.max(1, Math.floor((rows - 1 - conv.padding + conv.size - 1) / conv.upscale) + 1));
+    if (window)
+      need(input, Math.max(1, Math.floor((rows - 1 - window.padding + window.size - 1) / window.upscale) + 1));
     else need(input, shapes[input][1]);
     const added = addedOf(layer, index);
     if (added !== undefined) need(added, rows);

@@ -291,7 +291,7 @@ test('A1111 and InvokeAI: the recipe shows their pictures, a small one as large 
   await addCanvas(page);
   await page.evaluate(async () => {
     const { createPreviewer, servers, showServer } = (await import('/browser-suite.js' as string)) as Suite;
-    const previewer = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+    const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
     const canvas = document.querySelector('canvas')!;
     await showServer(previewer, canvas, servers.a1111());
     Object.assign(window, { next: () => void showServer(previewer, canvas, servers.invokeai()) });

@@ -8,7 +8,7 @@ for (const backend of ['webgpu', 'cpu'] as const) {
   test(`112 every way out shows the same picture, whatever size came before: ${backend}`, async ({ suite: page }) => {
     const wrong = await page.evaluate(async (backend) => {
       const { createPreviewer, latentsFromArray, noise } = (await import('/browser-suite.js' as string)) as Suite;
-      const previewer = await createPreviewer({ format: 'sdxl', backend });
+      const previewer = await createPreviewer({ format: 'sdxl', decoder: 'map', backend });
       if (previewer.backend !== backend) return [`backend is ${previewer.backend}`];
       const pixelsOf = (source: CanvasImageSource, width: number, height: number): Uint8ClampedArray => {
         const canvas = new OffscreenCanvas(width, height);
@@ -89,7 +89,9 @@ test('102 two previewers take turns on one canvas', async ({ suite: page }) => {
     const canvas = document.createElement('canvas');
     const latents = latentsFromArray(noise(4 * 20, 3), { shape: [1, 4, 4, 5] });
     const previewers = await Promise.all(
-      ['sd15/sdcpp', 'sdxl/invokeai', 'sd15/sdcpp'].map((format) => createPreviewer({ format, backend: 'webgpu' })),
+      ['sd15/sdcpp', 'sdxl/invokeai', 'sd15/sdcpp'].map((format) =>
+        createPreviewer({ format, decoder: 'map', backend: 'webgpu' }),
+      ),
     );
     const seen: string[] = [];
     for (const previewer of previewers) {

@@ -168,7 +168,7 @@ test('says what is wrong with a sender, and the way out', async ({ page }) => {
 test('as plain files, without a server of steps, says so', async ({ page }) => {
   const outDir = fileURLToPath(new URL('../../demo-dist', import.meta.url));
   const server = await preview({ configFile: false, build: { outDir }, preview: { port: 0, host: '127.0.0.1' } });
-  await page.goto(`${server.resolvedUrls!.local[0]}?backend=cpu#live`);
+  await page.goto(`${server.resolvedUrls!.local[0]}?backend=cpu&decoder=map#live`);
   await page.getByRole('button', { name: 'Watch a replay' }).click();
   await expect(page.locator('#live-message')).toHaveText(/^There is no replay server here: .*“npm run demo”/);
   await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();

@@ -207,7 +207,7 @@ test('a fitted map is taken unasked, and the published tables stay to be chosen'
   await expect(page.locator('#decoder')).toHaveValue('sdxl');
   await expect(page.locator('#decoder optgroup').first()).toHaveAttribute('label', 'Fitted by this project');
   await expect(page.locator('#source')).toContainText('Fitted by this project, MIT: sdxl ');
-  await expect(page.locator('#snippet')).toContainText("createPreviewer({ format: 'sdxl' })");
+  await expect(page.locator('#snippet')).toContainText("createPreviewer({ format: 'sdxl', decoder: 'map' })");
   const fitted = Number.parseFloat(await page.locator('#psnr').innerText());
   await page.locator('#decoder').selectOption('sdxl/invokeai');
   await shown(page);

@@ -31,10 +31,10 @@ test('126 is one picture with a name, and a group where there is more in it', as
   await markup(
     page,
     `<main><h1>Previews</h1>
-    <latent-preview id="a" src="/sdxl.safetensors" format="sdxl"></latent-preview>
-    <latent-preview id="b" src="/sdxl.safetensors" format="sdxl" aria-label="A cup of coffee"></latent-preview>
+    <latent-preview id="a" src="/sdxl.safetensors" format="sdxl" decoder="map"></latent-preview>
+    <latent-preview id="b" src="/sdxl.safetensors" format="sdxl" decoder="map" aria-label="A cup of coffee"></latent-preview>
     <latent-preview id="c" src="/clip.npy" format="wan21" decoder="linear"></latent-preview>
-    <latent-preview id="d" src="/none.npy" format="sdxl"></latent-preview></main>`,
+    <latent-preview id="d" src="/none.npy" format="sdxl" decoder="map"></latent-preview></main>`,
   );
   await page.route('**/none.npy', (route) => route.fulfill({ body: '' }));
   for (const id of ['a', 'b', 'c']) await reaches(page, id, 'shown');
@@ -141,7 +141,7 @@ test('says what is wrong, and tries again', async ({ element: page }) => {
     `<latent-preview id="a" src="/late.npy" format="pixel"></latent-preview>
      <latent-preview id="b" src="/late.npy" format="pixel"><p slot="error" id="own">Mine.</p></latent-preview>
      <latent-preview id="c" src="/sdxl.safetensors"></latent-preview>
-     <latent-preview id="d" src="/sdxl.safetensors" format="sdxl" upscale="big"></latent-preview>
+     <latent-preview id="d" src="/sdxl.safetensors" format="sdxl" decoder="map" upscale="big"></latent-preview>
      <latent-preview id="e" src="/sdxl.safetensors" format="sdxl" decoder="taesdxxl"></latent-preview>
      <latent-preview id="f"></latent-preview>`,
   );

@@ -52,9 +52,9 @@ test('123 works under a strict policy with Trusted Types, defined by two copies 
     `<!doctype html><title>strict</title>
     <script type="module" src="/one/dist/element/define.js"></script>
     <script type="module" src="/two/dist/element/define.js"></script>
-    <latent-preview id="a" src="latents.safetensors" format="sdxl"></latent-preview>
+    <latent-preview id="a" src="latents.safetensors" format="sdxl" decoder="map"></latent-preview>
     <latent-preview id="b" src="clip.npy" format="wan21" decoder="linear" backend="webgpu"></latent-preview>
-    <latent-preview id="c" src="clip.npy" format="sdxl"></latent-preview>`,
+    <latent-preview id="c" src="clip.npy" format="sdxl" decoder="map"></latent-preview>`,
     { 'content-security-policy': policy },
   );
   for (const [id, state] of [

@@ -10,7 +10,7 @@ for (const backend of ['cpu', 'webgpu'])
   test(`shows a file as the previewer decodes it: ${backend}`, async ({ element: page }) => {
     await markup(
       page,
-      `<latent-preview id="a" src="/sdxl.safetensors" format="sdxl" upscale="latent" backend="${backend}"
+      `<latent-preview id="a" src="/sdxl.safetensors" format="sdxl" decoder="map" upscale="latent" backend="${backend}"
         style="width: 108px"></latent-preview>`,
     );
     const { detail } = await loads(page, 'a', 1);
@@ -18,7 +18,7 @@ for (const backend of ['cpu', 'webgpu'])
     expect(detail.decoder).toContain('sdxl cubic');
     const expected = await page.evaluate(async () => {
       const { createPreviewer, loadLatents } = (await import('/browser-suite.js' as string)) as Suite;
-      const cpu = await createPreviewer({ format: 'sdxl', backend: 'cpu' });
+      const cpu = await createPreviewer({ format: 'sdxl', decoder: 'map', backend: 'cpu' });
       const { width, height, data } = await cpu.toImageData(await loadLatents('/sdxl.safetensors'));
       return { width, height, data: [...data] };
     });
@@ -33,7 +33,7 @@ for (const backend of ['cpu', 'webgpu'])
   });
 
 test('112 has as many pixels as its box shows, between the decoder’s and the image’s', async ({ element: page }) => {
-  await markup(page, '<latent-preview id="a" src="/sdxl.safetensors" format="sdxl"></latent-preview>');
+  await markup(page, '<latent-preview id="a" src="/sdxl.safetensors" format="sdxl" decoder="map"></latent-preview>');
   const sized = async (width: number, height: number): Promise<void> => {
     await expect
       .poll(() =>
@@ -224,7 +224,7 @@ test('122 shows the newest: of a stream, and of files that come in another order
     a.addEventListener('load', ({ detail }) => void seen.push(detail.width));
     // A box of its own: another shape of it would be measured first.
     a.style.cssText = 'width: 50px; height: 50px';
-    Object.assign(a, { format: 'sdxl', upscale: 'latent' });
+    Object.assign(a, { format: 'sdxl', decoder: 'map', upscale: 'latent' });
     const give = (side: number): void => {
       a.latents = { data: new Float32Array(4 * side * side), shape: [4, side, side] };
     };

@@ -10,10 +10,13 @@ export interface TestFile {
   readonly type?: string;
 }
 
-/** The page with its first sample on show, on the CPU unless asked otherwise. Without `motion` nothing plays by itself. */
+/**
+ * The page with its first sample on show, on the CPU and by the fitted map unless asked otherwise: how fast the machine is
+ * must not decide. Without `motion` nothing plays by itself.
+ */
 export async function openDemo(page: Page, { query = '?backend=cpu', motion = false } = {}): Promise<void> {
   await page.emulateMedia({ reducedMotion: motion ? 'no-preference' : 'reduce' });
-  await page.goto(`/${query}`);
+  await page.goto(`/${/[?&]decoder=/.test(query) ? query : `${query || '?'}&decoder=map`}`);
   await page.locator('html[data-ready=true]').waitFor({ state: 'attached' });
   await shown(page);
 }

@@ -17,7 +17,7 @@ for (const backend of ['cpu', 'webgpu'] as const)
       const { createPreviewer, createPreviewStream, loadLatents, readLatentSteps } = (await import(
         '/browser-suite.js' as string
       )) as Suite;
-      const previewer = await createPreviewer({ format: 'sd15', backend });
+      const previewer = await createPreviewer({ format: 'sd15', decoder: 'map', backend });
       const expected = await previewer.toImageData(await loadLatents('/sample.npy'));
       const socket = (query: string) =>
         new WebSocket(`${location.origin.replace('http', 'ws')}/live?sample=sd15-coffee&content=sample&${query}`);
