@@ -8,21 +8,26 @@ import { root } from './scripts/setup.mjs';
 const config: KnipConfig = {
   ignoreExportsUsedInFile: true,
   ignoreBinaries: ['clang'],
-  // Run by the test of the package; loaded into a page by the adapters' spec.
-  ignoreDependencies: ['@arethetypeswrong/cli', '@tensorflow/tfjs-backend-webgpu'],
+  // Types for whoever has these; Next.js, which the tests do without; what tests run or load into a page.
+  ignoreDependencies: ['react', 'vue', 'svelte', 'next', '@arethetypeswrong/cli', '@tensorflow/tfjs-backend-webgpu'],
   workspaces: {
     '.': {
       entry: [
         ...entries.map(({ source }) => relative(root, source)),
         'src/cli/index.ts',
         'demo/recipes/*.ts',
-        'examples/*.mjs',
         'scripts/live-steps.ts',
         'scripts/*.mjs',
         'scripts/fit-maps/*.mjs',
         'test/browser-suite.ts',
         'test/naga/suite.ts',
+        'test/firefox/suite.ts',
       ],
+    },
+    examples: {
+      entry: ['*.mjs', '*/main.{ts,tsx}', '*/vite.config.ts', 'next/app/*.jsx', 'next/next.config.mjs'],
+      // Run by the test of the examples.
+      ignoreDependencies: ['svelte-check', 'vue-tsc'],
     },
     bench: {
       entry: ['*.mjs', 'page/main.ts', 'page/node.ts'],

@@ -1,5 +1,5 @@
-// Three things are built: the library (`vite build`), the library in one file beside it (`vite build --mode standalone`), and
-// the demo page (`vite build --mode demo`; `vite` serves it).
+// Three things are built: the library (`vite build`), the library in single files beside it (`vite build --mode standalone`,
+// `--mode standalone-element`), and the demo page (`vite build --mode demo`; `vite` serves it).
 
 import { join } from 'node:path';
 import { defineConfig, normalizePath, type Plugin, type UserConfig } from 'vite';
@@ -9,6 +9,7 @@ import { liveReplay } from './scripts/live.mjs';
 import { root } from './scripts/setup.mjs';
 import { weights } from './scripts/weights.mjs';
 import { wgsl } from './scripts/wgsl.mjs';
+import { workerAddress } from './scripts/worker-address.mjs';
 import { workerNotices } from './scripts/worker-notices.mjs';
 
 /** The command `latent-preview`: built beside the library, and no entry that a page imports. */
@@ -19,6 +20,7 @@ const clientsOfCore = [
   { folder: commandFolder, core: './index.js' },
   // In dist/element or, as two entries need it, in dist/shared.
   { folder: normalizePath(join(root, 'src', 'element')), core: '../index.js' },
+  { folder: normalizePath(join(root, 'src', 'worker')), core: '../index.js' },
   { folder: normalizePath(join(root, 'src', 'adapters')), core: '../index.js' },
 ];
 
@@ -35,12 +37,12 @@ const clientsImportCore: Plugin = {
   },
 };
 
-const [standaloneEntry] = entries.filter(({ place }) => place === 'standalone');
-const modules = entries.filter((entry) => entry !== standaloneEntry);
+const isStandalone = ({ place }: (typeof entries)[number]): boolean => place.startsWith('standalone');
+const modules = entries.filter((entry) => !isStandalone(entry));
 
 const library: UserConfig = {
   publicDir: false,
-  plugins: [wgsl(), weights(), clientsImportCore],
+  plugins: [wgsl(), weights(), workerAddress(), clientsImportCore],
   build: {
     target: 'es2022',
     minify: false,
@@ -62,13 +64,15 @@ const library: UserConfig = {
   },
 };
 
-const standalone: UserConfig = {
+/** One file, one build. */
+const standalone = ({ place, source }: (typeof entries)[number]): UserConfig => ({
   publicDir: false,
-  plugins: [wgsl(), weights()],
+  // The file is its own worker's too.
+  plugins: [wgsl(), weights(), workerAddress(() => 'import.meta.url')],
   build: {
     target: 'es2022',
     emptyOutDir: false,
-    lib: { entry: { standalone: standaloneEntry.source }, formats: ['es'] },
+    lib: { entry: { [place]: source }, formats: ['es'] },
     rolldownOptions: {
       // Vite leaves the spaces in modules of a library.
       output: {
@@ -78,7 +82,7 @@ const standalone: UserConfig = {
       },
     },
   },
-};
+});
 
 const notices = { fileName: 'licences.md' };
 const { worker, page } = workerNotices(notices.fileName);
@@ -98,5 +102,6 @@ const demo: UserConfig = {
 
 export default defineConfig(({ command, mode }) => {
   if (command === 'serve' || mode === 'demo') return demo;
-  return mode === 'standalone' ? standalone : library;
+  const single = entries.filter(isStandalone).find(({ place }) => place === mode.replace('-', '/'));
+  return single ? standalone(single) : library;
 });

@@ -1,5 +1,5 @@
 // `unit`: everything that runs in Node, kernels on Dawn included. `package`: what is built, the
-// packed tarball and the command; needs `npm run build`.
+// packed tarball and the command; needs `npm run build`. `frameworks`: the examples; needs that and their packages.
 
 import { defineConfig } from 'vitest/config';
 import { alias } from './scripts/entries.mjs';
@@ -21,10 +21,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package.test.ts', 'test/cli/**'],
+          exclude: ['test/package.test.ts', 'test/frameworks.test.ts', 'test/cli/**'],
           setupFiles: ['test/setup/gpu.ts'],
         },
       },
+      { extends: true, test: { name: 'frameworks', include: ['test/frameworks.test.ts'], testTimeout: 180_000 } },
       {
         extends: true,
         test: {

@@ -1,12 +1,14 @@
-// After `tsc` has written dist/**/*.d.ts: completes their relative imports (`./tensor` → `./tensor.js`), which Node-style
+// After `tsc` has written dist/**/*.d.ts: adds those that are written by hand, and completes their relative imports (`./tensor` → `./tensor.js`), which Node-style
 // resolution of types demands and the sources, written for a bundler, do not have.
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from './setup.mjs';
 
-const dist = join(root, 'dist');
-const declarations = readdirSync(dist, { recursive: true }).filter((name) => name.endsWith('.d.ts'));
+const [source, dist] = [join(root, 'src'), join(root, 'dist')];
+const declarationsIn = (folder) => readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.d.ts'));
+for (const name of declarationsIn(source)) copyFileSync(join(source, name), join(dist, name));
+const declarations = declarationsIn(dist);
 
 for (const name of declarations) {
   const file = join(dist, name);

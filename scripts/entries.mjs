@@ -8,7 +8,8 @@ const { name, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'u
 
 /** Import specifier (`latent-preview/compare`), place in src and dist without extension (`compare/index`), source. */
 export const entries = Object.entries(exports)
-  .filter(([, target]) => typeof target === 'object')
+  // Some are types alone.
+  .filter(([, target]) => typeof target === 'object' && target.default)
   .map(([key, target]) => {
     const place = target.default.replace(/^\.\/dist\/|\.js$/g, '');
     return { specifier: name + key.slice(1), place, source: join(root, 'src', `${place}.ts`) };

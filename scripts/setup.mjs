@@ -44,11 +44,11 @@ export function requireNode() {
 const lockedPackages = (path) => Object.entries(JSON.parse(readFileSync(path, 'utf8')).packages ?? {});
 
 /** Whether node_modules holds what package-lock.json asks for. By content: a checkout does not keep file times. */
-function dependenciesAreCurrent() {
-  const record = join(root, 'node_modules', '.package-lock.json');
+function dependenciesAreCurrent(folder = root) {
+  const record = join(folder, 'node_modules', '.package-lock.json');
   if (!existsSync(record)) return false;
   const installed = new Map(lockedPackages(record).map(([path, { version }]) => [path, version]));
-  return lockedPackages(join(root, 'package-lock.json')).every(
+  return lockedPackages(join(folder, 'package-lock.json')).every(
     // Optional packages are mostly other platforms' binaries.
     ([path, { version, optional }]) => path === '' || optional || installed.get(path) === version,
   );
@@ -65,6 +65,13 @@ export function installDependencies() {
   if (run('npm', ['ci', '--no-audit', '--no-fund'])) return;
   console.error('npm ci failed. The dependencies come from the npm registry once; later runs need no network.');
   process.exit(1);
+}
+
+/** What the examples of frameworks are built with, in a folder of its own; false where it could not be installed. */
+export function ensureExamples() {
+  const folder = join(root, 'examples');
+  if (dependenciesAreCurrent(folder)) return true;
+  return run('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund']);
 }
 
 const isRoot = process.getuid?.() === 0;

@@ -9,6 +9,8 @@ import { parseArgs, stripVTControlCharacters } from 'node:util';
 import {
   dawnEnvironment,
   ensureChromium,
+  ensureExamples,
+  ensureFirefox,
   ensureNaga,
   ensureVulkanLoader,
   installDependencies,
@@ -124,14 +126,36 @@ const vitest = (project) =>
 
 async function naga() {
   const naga = ensureNaga();
-  if (naga.missing) {
-    console.log(`skipped: Naga (Deno on lavapipe) – ${naga.missing}`);
-    return underCI ? failure(`skipped under CI: ${naga.missing}`) : { ...emptyResult(), skipped: 1 };
-  }
+  if (naga.missing) return missing('Naga (Deno on lavapipe)', naga.missing);
   const { runUnderDeno } = await import('../test/naga/run.mjs');
   return counted(
     'naga',
     (file) => runUnderDeno({ ...naga, report: file }),
+    (summary) => summary,
+  );
+}
+
+/** Said where it happens, counted as skipped, and a failure under CI. */
+function missing(what, why) {
+  console.log(`skipped: ${what} – ${why}`);
+  return underCI ? failure(`skipped under CI: ${why}`) : { ...emptyResult(), skipped: 1 };
+}
+
+async function frameworks() {
+  if (!chromium) return failure('no Chromium: set LP_CHROMIUM or install one (apt, Playwright)');
+  return ensureExamples()
+    ? vitest('frameworks')
+    : missing('examples of frameworks', 'their packages could not be installed from the npm registry');
+}
+
+async function firefox() {
+  if (!ensureFirefox()) return missing('Firefox', 'there is none; apt-get installs firefox-esr only as root on Debian');
+  const naga = ensureNaga();
+  if (naga.missing) return missing('Firefox', naga.missing);
+  const { runInFirefox } = await import('../test/firefox/run.mjs');
+  return counted(
+    'firefox',
+    (file) => runInFirefox({ report: file }),
     (summary) => summary,
   );
 }
@@ -182,6 +206,18 @@ const steps = [
     needs: 'demo-dist/index.html',
     run: browser,
   },
+  {
+    name: 'frameworks',
+    title: 'Examples of frameworks: built, type-checked, opened in Chromium',
+    needs: 'dist/index.d.ts',
+    run: frameworks,
+  },
+  {
+    name: 'firefox',
+    title: 'The core in Firefox (wgpu, compiler Naga; lavapipe)',
+    needs: 'dist/worker/run.js',
+    run: firefox,
+  },
 ];
 
 const { values: options } = parseArgs({ options: { only: { type: 'string' } } });
@@ -200,7 +236,7 @@ const started = performance.now();
 heading('What the tests need');
 installDependencies();
 ensureVulkanLoader();
-const chromium = wanted.has('unit') || wanted.has('browser') ? ensureChromium() : undefined;
+const chromium = ['unit', 'browser', 'frameworks'].some((name) => wanted.has(name)) ? ensureChromium() : undefined;
 if (chromium) process.env.LP_CHROMIUM = chromium;
 if (wanted.has('unit')) Object.assign(process.env, dawnEnvironment(chromium));
 mkdirSync(artifacts, { recursive: true });

@@ -26,6 +26,12 @@ export function gpuContext(canvas: Canvas, device: GPUDevice): GPUCanvasContext 
   return context;
 }
 
+/**
+ * Whether WebGPU may draw on canvases. Firefox (153, Linux) crashes as a whole where one in rgba8unorm gets on the screen, and
+ * forgets how an OffscreenCanvas was configured once it gave a bitmap: there, pictures are read back.
+ */
+export const hasGpuCanvases = (): boolean => !globalThis.navigator?.userAgent?.includes('Firefox/');
+
 /** Gives a canvas its size, where it has another. */
 export function fitCanvas(canvas: Canvas, width: number, height: number): void {
   // Setting a side, even to the same number, clears the canvas.

@@ -1,6 +1,15 @@
 // The previewer that createPreviewer() makes: latents in, a picture out, on the GPU or on the CPU. Loaded when one is made.
 
-import { type Canvas, canvasBlob, drawPicture, fitCanvas, gpuContext, newCanvas, toImageData } from './canvas';
+import {
+  type Canvas,
+  canvasBlob,
+  drawPicture,
+  fitCanvas,
+  gpuContext,
+  hasGpuCanvases,
+  newCanvas,
+  toImageData,
+} from './canvas';
 import type { LongWork } from './clock';
 import type { Picture } from './cpu';
 import { type Decoder, outputScale } from './decoders/decoder';
@@ -75,7 +84,7 @@ export class DecodingPreviewer implements Previewer {
 
   async toCanvas(latents: Latents, canvas: Canvas, options: FrameOptions = {}): Promise<void> {
     const on = this.#alive();
-    if ('run' in on && this.device && gpuContext(canvas, this.device))
+    if ('run' in on && this.device && hasGpuCanvases() && gpuContext(canvas, this.device))
       return this.#show(on, latents, canvas, options, () => {});
     drawPicture(canvas, await this.#toPicture(latents, options));
   }
@@ -91,7 +100,7 @@ export class DecodingPreviewer implements Previewer {
 
   async toImageBitmap(latents: Latents, options: FrameOptions = {}): Promise<ImageBitmap> {
     const on = this.#alive();
-    if ('decode' in on || typeof OffscreenCanvas !== 'function')
+    if ('decode' in on || typeof OffscreenCanvas !== 'function' || !hasGpuCanvases())
       return createImageBitmap(toImageData(await this.#toPicture(latents, options)));
     // No read-back: the canvas hands its texture over. It must do so in the task that submitted.
     this.#bitmapCanvas ??= new OffscreenCanvas(1, 1);

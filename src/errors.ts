@@ -10,6 +10,7 @@
  * - `gpu-limit`: the work does not fit the device's limits
  * - `gpu-lost`: the device was lost or destroyed, or the previewer was destroyed
  * - `shader`: a shader did not compile or the device found a command invalid
+ * - `worker`: a worker could not be started, or what was meant for it cannot be sent
  *
  * An aborted call rejects with its signal's reason instead, as `fetch` does.
  */
@@ -21,7 +22,8 @@ export type ErrorCode =
   | 'gpu-unavailable'
   | 'gpu-limit'
   | 'gpu-lost'
-  | 'shader';
+  | 'shader'
+  | 'worker';
 
 /** Every error this library throws or rejects with. `cause` holds the platform's error where there was one. */
 export class LatentPreviewError extends Error {

@@ -1,7 +1,9 @@
 // Devices and buffers of every sort: at default limits, with features that nobody needs, in states that forbid their use.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { familyOf } from '../src/gpu/stages';
 import {
   createPreviewer,
   LatentPreviewError,
@@ -12,7 +14,7 @@ import {
 } from '../src/index';
 import { noise } from '../src/ops/examples';
 import { convFixtures } from './conv-fixtures';
-import { checked, describeGpu, withDevice } from './setup/gpu';
+import { checked, describeGpu } from './setup/gpu';
 import { differingPictures } from './tolerances';
 
 const latents = (channels = 4): Latents => latentsFromArray(noise(channels * 30, 1), { shape: [1, channels, 5, 6] });
@@ -47,25 +49,24 @@ describeGpu('a device', { timeout: 180_000 }, async () => {
       }
     }));
 
-  it('92 may have subgroups of any size, or none: no kernel asks for them', async () => {
+  it('92 has subgroups of one size, or of several, or none: kernels with quads are for quads alone', () => {
+    const family = (sizes: readonly [number, number] | undefined, isFallbackAdapter = true): string => {
+      const [subgroupMinSize, subgroupMaxSize] = sizes ?? [4, 128];
+      const features = new Set(sizes ? ['subgroups'] : []);
+      const adapterInfo = { isFallbackAdapter, subgroupMinSize, subgroupMaxSize };
+      return familyOf({ features, adapterInfo } as unknown as GPUDevice, 'float32');
+    };
+    expect(family([4, 4])).toBe('winograd-quads');
+    for (const sizes of [[8, 8], [32, 32], [64, 64], [4, 8], [4, 128], undefined] as const)
+      expect(family(sizes)).toBe('winograd');
+    expect(family([32, 32], false)).toBe('direct');
+    // No other kernel asks for them.
     const folder = new URL('../shaders/', import.meta.url);
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.wgsl'));
-    expect(files.length).toBeGreaterThan(10);
-    for (const file of files)
-      expect(readFileSync(new URL(file, folder), 'utf8')).not.toMatch(
-        /^\s*enable\b.*subgroups|\bsubgroup[A-Z]\w*\s*\(/m,
-      );
-    const adapter = await navigator.gpu.requestAdapter();
-    const decode = async (device: GPUDevice): Promise<ImageData> => {
-      const previewer = await createPreviewer({ format: 'sdxl', decoder: linear('sdxl'), device });
-      return previewer.toImageData(latents());
-    };
-    const plain = await decode(device!);
-    if (adapter!.features.has('subgroups'))
-      await withDevice(async (other) => expect(await decode(other)).toEqual(plain), {
-        requiredFeatures: ['subgroups'],
-      });
-    else console.log('skipped: a device with subgroups – the adapter has none');
+    const asking = files.filter((file) =>
+      /^\s*enable\b.*subgroups|\b(subgroup|quad)[A-Z]\w*\s*\(/m.test(readFileSync(new URL(file, folder), 'utf8')),
+    );
+    expect(asking.map((file) => basename(file)).sort()).toEqual(['conv2d-products-quads.wgsl', 'subgroups.wgsl']);
   });
 
   for (const [state, put] of [

@@ -52,7 +52,7 @@ beforeAll(() => {
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'blank', private: true, type: 'module' }));
   // Offline: it must need nothing but itself.
   run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball]);
-});
+}, 60_000);
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -434,14 +434,50 @@ it('registers the element by one entry alone, and by that one in bundles too', a
   expect(await bundled("import 'latent-preview/element';")).not.toContain('customElements');
 });
 
-it('is one file for pages without a bundler, of at most 190 kB gzip, and weights beside it', () => {
-  const code = readFileSync(join(installed, 'dist', 'standalone.js'), 'utf8');
-  expect(ts.preProcessFile(code).importedFiles).toEqual([]);
-  expect(code).not.toMatch(/\bimport\s*\(/);
-  const beside = [...code.matchAll(/new URL\(([^)]*),\s*import\.meta/g)].map(([, place]) => place);
-  expect(beside.sort()).toEqual(miniFiles.map((name) => `\`./weights/${name}\``));
-  expect(code).toMatch(/^\/\*! latent-preview [\d.]+, MIT; .*THIRD-PARTY-LICENSES/);
-  expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(190_000);
+it.each([
+  ['standalone.js', 190_000, './weights'],
+  // With the element, streams and workers.
+  ['standalone/element.js', 206_000, '../weights'],
+] as const)(
+  'is one file for pages without a bundler, weights beside it: %s, of at most %i bytes gzip',
+  (name, budget, folder) => {
+    const code = readFileSync(join(installed, 'dist', name), 'utf8');
+    expect(ts.preProcessFile(code).importedFiles).toEqual([]);
+    expect(code).not.toMatch(/\bimport\s*\(/);
+    const beside = [...code.matchAll(/new URL\(([^)]*),\s*import\.meta/g)].map(([, place]) => place);
+    expect(beside.sort()).toEqual(miniFiles.map((file) => `\`${folder}/${file}\``));
+    expect(code).toMatch(/^\/\*! latent-preview [\d.]+, MIT; .*THIRD-PARTY-LICENSES/);
+    const size = gzipSync(code, { level: 9 }).length;
+    console.log(`gzip: ${name} ${size} bytes`);
+    expect(size).toBeLessThanOrEqual(budget);
+  },
+);
+
+it('has a worker client of at most 4 kB gzip, whose worker bundlers find by its address', () => {
+  const code = readFileSync(join(installed, 'dist', 'worker', 'index.js'), 'utf8');
+  expect(code).toContain('new Worker(new URL("./run.js", import.meta.url), { type: "module" })');
+  expect(existsSync(join(installed, 'dist', 'worker', 'run.js'))).toBe(true);
+  const size = gzipSync(code, { level: 9 }).length;
+  expect(size).toBeGreaterThan(1000);
+  expect(size).toBeLessThanOrEqual(4000);
+});
+
+it('describes the element as it is', () => {
+  const { modules } = JSON.parse(readFileSync(join(installed, manifest.customElements), 'utf8'));
+  const [{ tagName, attributes, cssParts, cssProperties, slots, events }] = modules[0].declarations;
+  const names = (list: { name: string }[]): string[] => list.map(({ name }) => name).sort();
+  const source = (name: string): string => readFileSync(join(root, 'src', 'element', `${name}.ts`), 'utf8');
+  const found = (text: string, pattern: RegExp): string[] =>
+    [...new Set([...text.matchAll(pattern)].map(([, name]) => name ?? ''))].sort();
+  expect(tagName).toBe('latent-preview');
+  const [, listed = ''] = source('properties').match(/const attributes = \[(.*)\]/) ?? [];
+  expect(names(attributes)).toEqual(found(listed, /'(\w+)'/g));
+  // Covers are parts and slots of one name.
+  const covers = found(source('parts'), /cover\('(\w+)'/g);
+  expect(names(slots)).toEqual(covers);
+  expect(names(cssParts)).toEqual([...found(source('parts'), /part: '(\w+)'/g), ...covers].sort());
+  expect(names(cssProperties)).toEqual(found(source('styles'), /(--latent-preview-\w+)/g));
+  expect(names(events)).toEqual(found(source('element'), /#dispatch\('(\w+)'/g));
 });
 
 it('has no `any` in its sources', () => {

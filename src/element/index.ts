@@ -9,6 +9,7 @@ export type {
   LoadDetail,
   ProgressDetail,
 } from './events';
+export type { LatentPreviewProps, PreviewEventName } from './props';
 export type { ArrayLatents, BufferLatents, LatentsInput } from './wish';
 export { LatentPreviewElement };
 

@@ -11,5 +11,5 @@ export {
   type StreamStatistics,
 } from './preview-stream';
 export { type ReadStepsOptions, readLatentSteps, type StepSource } from './read-steps';
-export type { ImageStep, StreamFrame } from './show-frame';
+export type { ImageStep, StreamFrame, StreamPreviewer } from './show-frame';
 export type { Content, WireType } from './wire';

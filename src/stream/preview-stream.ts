@@ -2,9 +2,9 @@
 
 import type { Canvas } from '../canvas';
 import { LatentPreviewError } from '../errors';
-import type { FrameOptions, Previewer } from '../previewer';
+import type { FrameOptions } from '../previewer';
 import { pipeFrames } from './pipe';
-import { type StreamFrame, showFrame } from './show-frame';
+import { type StreamFrame, type StreamPreviewer, showFrame } from './show-frame';
 
 export interface ShownFrame {
   readonly frame: StreamFrame;
@@ -79,7 +79,7 @@ export interface PreviewStream {
  * @throws LatentPreviewError `shape` where an option is out of range
  */
 export function createPreviewStream(
-  previewer: Previewer,
+  previewer: StreamPreviewer,
   canvas: Canvas,
   options: PreviewStreamOptions = {},
 ): PreviewStream {
@@ -99,7 +99,7 @@ interface Running extends Waiting {
 }
 
 class CanvasStream implements PreviewStream {
-  readonly #previewer: Previewer;
+  readonly #previewer: StreamPreviewer;
   readonly #canvas: Canvas;
   readonly #options: PreviewStreamOptions;
   readonly #maxInFlight: number;
@@ -120,7 +120,7 @@ class CanvasStream implements PreviewStream {
   #milliseconds: number | undefined;
   #totalMilliseconds = 0;
 
-  constructor(previewer: Previewer, canvas: Canvas, options: PreviewStreamOptions) {
+  constructor(previewer: StreamPreviewer, canvas: Canvas, options: PreviewStreamOptions) {
     const { maxInFlight = 1, timeBudget = 1000, pauseWhenHidden = true } = options;
     if (!Number.isInteger(maxInFlight) || maxInFlight < 1)
       throw new LatentPreviewError('shape', `stream: maxInFlight ${maxInFlight}; it is a whole number from 1`);

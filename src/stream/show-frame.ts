@@ -25,6 +25,9 @@ export interface ImageStep {
   readonly missed: number;
 }
 
+/** A previewer, here or in a worker. */
+export type StreamPreviewer = Pick<Previewer, 'toCanvas' | 'device'>;
+
 /** What is shown: latents, a step that `readLatentSteps` read, or one that an adapter of a UI's protocol read. */
 export type StreamFrame = Latents | LatentStep | ImageStep;
 
@@ -33,7 +36,7 @@ export type StreamFrame = Latents | LatentStep | ImageStep;
  * @throws LatentPreviewError as the previewer's `toCanvas`; `file` where a picture's bytes are none
  */
 export async function showFrame(
-  previewer: Previewer,
+  previewer: StreamPreviewer,
   canvas: Canvas,
   frame: StreamFrame,
   options: FrameOptions,

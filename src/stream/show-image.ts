@@ -1,13 +1,13 @@
 // A picture that a server has made, onto the canvas on which a previewer shows latents. Loaded with the first such picture.
 
-import { type Canvas, fitCanvas, gpuContext } from '../canvas';
+import { type Canvas, fitCanvas, gpuContext, hasGpuCanvases } from '../canvas';
 import { LatentPreviewError } from '../errors';
 import type { FrameOptions, Previewer } from '../previewer';
 import type { ImageStep } from './show-frame';
 
 /** At its own size, unless it is asked for, or said, how large it should be. */
 export async function showImage(
-  { device }: Previewer,
+  { device }: Pick<Previewer, 'device'>,
   canvas: Canvas,
   { image, size: meant }: ImageStep,
   { size, signal }: FrameOptions,
@@ -42,7 +42,7 @@ function drawBitmap(canvas: Canvas, bitmap: ImageBitmap, device: GPUDevice | und
       'gpu-limit',
       `stream: a picture of ${width}×${height}, the device shows up to ${most} a side; pass a \`size\` to the stream`,
     );
-  const gpu = device && gpuContext(canvas, device);
+  const gpu = device && hasGpuCanvases() && gpuContext(canvas, device);
   if (device && gpu) {
     // Not before: another size clears the canvas.
     fitCanvas(canvas, width, height);

@@ -46,7 +46,7 @@ async function server(...answers: readonly Answer[]) {
 }
 
 describe('readA1111Steps', () => {
-  it('waits for the job, gives each picture once with its step, and ends with it', async () => {
+  it('120 waits for the job, gives each picture once with its step, and ends with it', async () => {
     const unknown = progress(0, null, { job_count: -1, sampling_steps: 0 });
     const { asked, address } = await server(
       ...[idle, unknown, progress(2, null), progress(5, jpeg(5)), progress(7, jpeg(5)), progress(10, png(10)), idle],

@@ -58,7 +58,7 @@ async function connect(): Promise<{ here: WebSocket; there: WebSocket }> {
 }
 
 describe('an address', () => {
-  it('is asked for previews with metadata; pictures and latents come with their steps, in order', async () => {
+  it('119 is asked for previews with metadata; pictures and latents come with their steps, in order', async () => {
     const incoming = visitor();
     const steps = readComfyuiSteps(`${address.replace('ws', 'http')}?clientId=me`, { job: 'p1' });
     const { there, request, first } = await incoming;
@@ -92,7 +92,7 @@ describe('an address', () => {
     await once(there, 'close');
   });
 
-  it('is connected to again where the socket breaks, and closed by break', async () => {
+  it('121 is connected to again where the socket breaks, and closed by break', async () => {
     const incoming = visitor();
     const steps = readComfyuiSteps(`${address}?clientId=me`);
     const before = await incoming;
@@ -211,7 +211,7 @@ describe('a socket of the caller’s', () => {
   });
 });
 
-describe('a damaged message ends the loop with what is wrong, and what came before it stays', () => {
+describe('119 a damaged message ends the loop with what is wrong, and what came before it stays', () => {
   const cut = jpeg(1);
   it.each([
     ['three bytes', Buffer.from([0, 0, 1]), 'a binary message of 3 bytes'],

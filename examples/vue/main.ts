@@ -1,0 +1,4 @@
+import { createApp } from 'vue';
+import Steps from './Steps.vue';
+
+createApp(Steps, { src: '/latents.npy' }).mount('#app');
