@@ -23,9 +23,6 @@ from tae import ROOT, load_family  # noqa: E402
 FOLDER = ROOT / "artifacts/train"
 LISTS = [ROOT / "scripts/fit-maps/photos.json", HERE / "photos.json"]
 SIDE = 256
-# TAEF2's nets take means over the whole picture, which are others for larger pictures than for small ones: FLUX.2's decoder
-# sees both.
-LARGE_SIDE = 512
 # Pictures of each kind. Of a photo, crops at several scales: many of those in ../shared, few of games' textures and
 # paintings. Scenes are cut-out things upon some ground.
 CROPS = {"shared": 18, "torcs-data": 1, "wesnoth-1.16-data": 3, "palapeli-data": 14}
@@ -59,14 +56,14 @@ def relit(pixels, random):
     return (linear.clip(0, 1) ** (1 / 2.2) * 255).round().astype(numpy.uint8)
 
 
-def crop(image, random, side=SIDE):
-    """side×side of the picture at some scale, perhaps mirrored."""
-    least, most = side / min(image.size), min(1.0, 1400 / max(image.size))
+def crop(image, random):
+    """256×256 of the picture at some scale, perhaps mirrored."""
+    least, most = SIDE / min(image.size), min(1.0, 1400 / max(image.size))
     factor = numpy.exp(random.uniform(*numpy.log([least, max(least, most)])))
-    width, height = (max(side, round(length * factor)) for length in image.size)
-    left, top = random.randint(width - side + 1), random.randint(height - side + 1)
-    box = numpy.array([left, top, left + side, top + side]) * numpy.tile(numpy.array(image.size) / (width, height), 2)
-    part = image.resize((side, side), Image.LANCZOS, box=tuple(box))
+    width, height = (max(SIDE, round(length * factor)) for length in image.size)
+    left, top = random.randint(width - SIDE + 1), random.randint(height - SIDE + 1)
+    box = numpy.array([left, top, left + SIDE, top + SIDE]) * numpy.tile(numpy.array(image.size) / (width, height), 2)
+    part = image.resize((SIDE, SIDE), Image.LANCZOS, box=tuple(box))
     return numpy.asarray(part.transpose(Image.FLIP_LEFT_RIGHT) if random.rand() < 0.5 else part)
 
 
@@ -200,24 +197,6 @@ def make_pictures():
     return numpy.stack(found)
 
 
-def make_large():
-    """(N, 512, 512, 3) bytes: crops of photos that are large enough."""
-    found = []
-    for photo in listed():
-        random = numpy.random.RandomState(zlib.crc32(photo["name"].encode()) ^ 1)
-        with Image.open(photo_list.find_file(photo)) as file:
-            if min(file.size) < LARGE_SIDE or photo.get("package", "").startswith("tuxpaint"):
-                continue
-            image = file.convert("RGBA")
-        if numpy.asarray(image.getchannel("A")).mean() < 245:
-            continue
-        image.thumbnail((2800, 2800), Image.LANCZOS)
-        for _ in range(2 if "shared" in photo else 1):
-            pixels = crop(image.convert("RGB"), random, LARGE_SIDE)
-            found.append(relit(pixels, random) if random.rand() < VARIED else pixels)
-    return numpy.stack(found)
-
-
 def kept(name, make):
     """An array of artifacts/train, made where it is missing."""
     path = FOLDER / f"{name}.npy"
@@ -259,13 +238,6 @@ def encoded(family):
     """Latents (N, C, 32, 32) of the pictures, float16."""
     pictures = kept("pictures", make_pictures)
     return kept(f"{family}-latents", lambda: run(load_family(family)[0], pictures, to_planes, lambda z: z.half()))
-
-
-def large(family):
-    """(latents (M, C, 64, 64), bytes (M, 512, 512, 3))."""
-    pictures = kept("large", make_large)
-    encode = lambda: run(load_family(family)[0], pictures, to_planes, lambda z: z.half(), batch=1)  # noqa: E731
-    return kept(f"{family}-large-latents", encode), pictures
 
 
 def mix(latents, random):

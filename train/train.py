@@ -19,8 +19,7 @@ from torch.nn import functional
 
 # Wider than this, 32 channels take more than 100 000 parameters.
 LOW_WIDTH = {"flux2": 40}
-# Trained on larger pictures, too.
-LARGE = ("flux2",)
+STEPS = {"sd15": 3500, "flux2": 3600}
 WARM_UP = 0.02
 # Of biases; weights have one of their own.
 RATE = 3e-3
@@ -52,7 +51,6 @@ class Sampler:
         # In memory: reading at random from a mapped file waits for the disk.
         self.latents, self.pictures = numpy.array(self.latents), numpy.array(self.pictures)
         self.mixed, self.mixed_pictures = numpy.array(self.mixed), numpy.array(self.mixed_pictures)
-        self.large = data.large(family) if family in LARGE else None
         self.scale = float(self.latents.astype(numpy.float32).std())
 
     def batch(self):
@@ -62,11 +60,6 @@ class Sampler:
         here, there = random.randint(len(self.latents), size=size - count), random.randint(len(self.mixed), size=count)
         latents = numpy.concatenate([self.latents[here], self.mixed[there]]).astype(numpy.float32)
         pictures = numpy.concatenate([self.pictures[here], self.mixed_pictures[there]])
-        if self.large and random.rand() < 0.5:
-            # As many pixels: a quarter as many pictures.
-            here = random.randint(len(self.large[0]), size=size // 4)
-            latents, pictures = self.large[0][here].astype(numpy.float32), self.large[1][here]
-        size = len(latents)
         noisy = random.rand(size) < self.options.noisy
         # Mixtures' targets were made without noise, too.
         amount = noisy * random.uniform(0, self.options.noise, size) * self.scale
@@ -183,7 +176,7 @@ def train(family, options):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("family", choices=FAMILIES)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--trial", help="a name: no weights are written")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="pictures")
@@ -201,6 +194,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    options.steps = options.steps or STEPS.get(options.family, 4000)
     options.low_width = options.low_width or LOW_WIDTH.get(options.family, 44)
 
     net, curve = train(options.family, options)
