@@ -9,7 +9,7 @@ const config: KnipConfig = {
   ignoreExportsUsedInFile: true,
   ignoreBinaries: ['clang'],
   // Types for whoever has these; Next.js, which the tests do without; what tests run or load into a page.
-  ignoreDependencies: ['react', 'vue', 'svelte', 'next', '@arethetypeswrong/cli', '@tensorflow/tfjs-backend-webgpu'],
+  ignoreDependencies: ['react', 'vue', 'svelte', '@arethetypeswrong/cli', '@tensorflow/tfjs-backend-webgpu'],
   workspaces: {
     '.': {
       entry: [

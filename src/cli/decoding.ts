@@ -3,12 +3,14 @@
 import {
   type Backend,
   createPreviewer,
+  type DecoderName,
   type Filter,
   type FrameOptions,
   type LatentFormat,
   type Latents,
   type Previewer,
 } from '../index';
+import { minis } from '../minis/index';
 import { type Choice, chooseFormat, namedFormat } from './choose-format';
 import { UsageError } from './command';
 import { decoderName, readDecoder } from './decoder-file';
@@ -23,7 +25,7 @@ export const decodingOptions = {
     type: 'string',
     short: 'd',
     value: 'WHAT',
-    help: 'auto (default): mini where the device is fast enough for it, else map. mini: the small decoder that the package carries for the format. map: the map that it carries, or the published table. linear: that table. Or a file: a map that fit made, weights of the TAESD family, VAEApprox, a mini decoder or an MLP as .safetensors, an MLP or polynomial coefficients as JSON.',
+    help: 'auto (default): mini where the package carries it for the format, else map, however fast the device is. mini: the small decoder that the package carries for the format. map: the map that it carries, or the published table. linear: that table. Or a file: a map that fit made, weights of the TAESD family, VAEApprox, a mini decoder or an MLP as .safetensors, an MLP or polynomial coefficients as JSON.',
   },
   item: { type: 'string', value: 'N', help: 'Which item of a batch, from 0. Default: 0.' },
   frame: { type: 'string', value: 'N', help: 'Which latent frame of a video, from 0. Default: the middle one.' },
@@ -59,6 +61,9 @@ export function sizeFrom(value: string | undefined): FrameOptions['size'] {
   return pixelSize('size', value);
 }
 
+/** Not createPreviewer's `auto`, which measures: a file decoded twice is the same picture twice. */
+const bestOf = ({ id }: LatentFormat): DecoderName => (Object.hasOwn(minis, id) ? 'mini' : 'map');
+
 /** Chooses formats and makes previewers, one per format; what it made is freed by `destroy()`. */
 export interface Decoding {
   choose(latents: Latents): Promise<Choice>;
@@ -81,7 +86,8 @@ export async function createDecoding(values: DecodingValues, terminal: Terminal)
   return {
     choose: (latents) => chooseFormat(latents, { format, channels: own?.channels }),
     async previewer(chosen) {
-      const decoder = own ?? decoderName(values.decoder) ?? 'auto';
+      const name = decoderName(values.decoder) ?? 'auto';
+      const decoder = own ?? (name === 'auto' ? bestOf(chosen) : name);
       const made = previewers.get(chosen.id) ?? createPreviewer({ format: chosen, backend, decoder });
       previewers.set(chosen.id, made);
       const previewer = await made;

@@ -18,7 +18,7 @@ interface SampleEntry {
 const { samples: list } = JSON.parse(readFileSync(sample('manifest.json'), 'utf8')) as { samples: SampleEntry[] };
 
 async function byLibrary(file: string, format: string, options: FrameOptions = {}): Promise<ImageData> {
-  const previewer = await createPreviewer({ format, decoder: 'map', backend: 'cpu' });
+  const previewer = await createPreviewer({ format, decoder: 'mini', backend: 'cpu' });
   return previewer.toImageData(await loadLatents(readFileSync(sample(file))), options);
 }
 
