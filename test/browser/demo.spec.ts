@@ -46,7 +46,7 @@ test('first load shows a sample beside its reference, with its credits', async (
 });
 
 test('links open a sample and a backend; both backends draw the same picture', async ({ page }) => {
-  await openDemo(page, { query: '?sample=sdxl-coffee&backend=webgpu' });
+  await openDemo(page, { query: '?sample=sdxl-coffee&backend=webgpu&decoder=map' });
   await expect(page.locator('#entry-title')).toHaveText('Coffee, SDXL');
   await expect(page.locator('#timing')).toContainText('WebGPU');
   await page.locator('input[name=size][value=latent]').check({ force: true });
@@ -63,7 +63,11 @@ test('links open a sample and a backend; both backends draw the same picture', a
     0,
   );
   expect(worst).toBeLessThanOrEqual(1);
-  expect(new URL(page.url()).search).toBe('?sample=sdxl-coffee&backend=cpu');
+  expect(Object.fromEntries(new URL(page.url()).searchParams)).toEqual({
+    sample: 'sdxl-coffee',
+    backend: 'cpu',
+    decoder: 'map',
+  });
 });
 
 test('94 the page goes on after the GPU was lost', async ({ playwright, baseURL }, testInfo) => {
