@@ -71,7 +71,8 @@ export function installDependencies() {
 export function ensureExamples() {
   const folder = join(root, 'examples');
   if (dependenciesAreCurrent(folder)) return true;
-  return run('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund']);
+  // What was built before in this process may have set NODE_ENV to production.
+  return run('npm', ['ci', '--prefix', folder, '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']);
 }
 
 const isRoot = process.getuid?.() === 0;
