@@ -9,10 +9,10 @@ import type { Stage, StagedLayer } from './stages';
 /** Channels that one invocation of conv2d-products.wgsl computes, and tiles. */
 const block = 16;
 /** Tiles that one of conv2d-products-quads.wgsl computes. */
-const tilesOfQuad = 32;
+const tilesOfQuad = 24;
 /** Invocations in a workgroup of conv2d-products.wgsl, which is one quad in the other. */
 const groupWidth = 16;
-// Of scratch each way. For 64 channels 544 or 560 tiles of 36 numbers: no power of two, which would put all planes on the
+// Of scratch each way. For 64 channels 552 or 560 tiles of 36 numbers: no power of two, which would put all planes on the
 // same lines of a cache.
 const stripBytes = 5 * 2 ** 20;
 // Below this a transform costs more than it saves.

@@ -37,7 +37,7 @@ export interface WorkerFrameOptions extends FrameOptions {
 }
 
 /**
- * Made by {@link createWorkerPreviewer}. What {@link Previewer} has, but `record()` and a device: GPU objects stay in the
+ * Made by {@link createWorkerPreviewer}. What `Previewer` has, but `record()` and a device: GPU objects stay in the
  * worker. Rejects with what a previewer's methods reject with, and `worker` where the worker fails. Latents in a GPU buffer
  * are refused (`gpu-unavailable`).
  */
