@@ -37,7 +37,7 @@ describeGpu('a device', { timeout: 180_000 }, async () => {
       const { format, decoder } = convFixtures.find(({ name }) => name === 'vae-approx')!;
       for (const options of [
         { format: 'sdxl', decoder: linear('sdxl') },
-        { format: 'sdxl' },
+        { format: 'sdxl', decoder: 'map' as const },
         { format, decoder: decoder() },
       ]) {
         const gpu = await createPreviewer({ ...options, device: device! });

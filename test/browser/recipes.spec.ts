@@ -91,7 +91,7 @@ test('03 in the caller’s encoder', async ({ suite: page }) => {
   const texture = await page.evaluate(async () => {
     const { createPreviewer, drawLatents } = (await import('/browser-suite.js' as string)) as Suite;
     const device = (await (await navigator.gpu.requestAdapter())!.requestDevice())!;
-    const previewer = await createPreviewer({ format: 'sd3', device });
+    const previewer = await createPreviewer({ format: 'sd3', decoder: 'map', device });
     const buffer = device.createBuffer({ size: 16 * 128 * 128 * 2, usage: GPUBufferUsage.STORAGE });
     const encoder = device.createCommandEncoder();
     const texture = drawLatents(previewer, encoder, buffer);
@@ -175,7 +175,7 @@ test('08 a map of one’s own, fitted', async ({ suite: page }) => {
     const { createPreviewer, fitOwnMap, loadLatents } = (await import('/browser-suite.js' as string)) as Suite;
     const latents = await loadLatents('/sdxl.safetensors');
     // The picture of a published map: per pixel, so neighbours add nothing and a fit must find it.
-    const published = await createPreviewer({ format: 'sdxl' });
+    const published = await createPreviewer({ format: 'sdxl', decoder: 'map' });
     const image = await published.toImageData(latents, { size: 'image', resample: 'nearest' });
     const { previewer, report, json } = await fitOwnMap([
       { latents, image },
