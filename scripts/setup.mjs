@@ -71,8 +71,18 @@ export function installDependencies() {
 export function ensureExamples() {
   const folder = join(root, 'examples');
   if (dependenciesAreCurrent(folder)) return true;
-  // What was built before in this process may have set NODE_ENV to production.
-  return run('npm', ['ci', '--prefix', folder, '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']);
+  // Not `ci`: Next names compilers for systems whose packages not every registry has. All versions are exact. And what was
+  // built before in this process may have set NODE_ENV to production.
+  return run('npm', [
+    'install',
+    '--prefix',
+    folder,
+    '--no-package-lock',
+    '--include=dev',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+  ]);
 }
 
 const isRoot = process.getuid?.() === 0;
