@@ -8,9 +8,11 @@ import type { Stage, StagedLayer } from './stages';
 
 /** Channels that one invocation of conv2d-products.wgsl computes, and tiles. */
 const block = 16;
-/** Tiles that one of conv2d-products-quads.wgsl computes. */
-const tilesOfQuad = 24;
-/** Invocations in a workgroup of conv2d-products.wgsl, which is one quad in the other. */
+/** Channels that one quad of conv2d-products-quads.wgsl takes, channels that it computes, and tiles. */
+const inputsOfQuad = 64;
+const outputsOfQuad = 32;
+const tilesOfQuad = 560;
+/** Invocations in a workgroup of conv2d-products.wgsl. */
 const groupWidth = 16;
 // Of scratch each way. For 64 channels 552 or 560 tiles of 36 numbers: no power of two, which would put all planes on the
 // same lines of a cache.
@@ -43,15 +45,15 @@ function threeStages(
   const { inputs, outputs } = params;
   const inputChannelGroups = Math.ceil(inputs / 4);
   const outputChannelGroups = Math.ceil(outputs / 4);
-  const outputBlocks = Math.ceil(outputs / block);
-  const outputPlanes = (outputBlocks * block) / 4;
   const numbers = transform.length ** 2;
   const grid = { groupWidth: 16, groupHeight: 4 };
   const perTile =
     (groups: number): Stage['workgroups'] =>
     (tiles) => [Math.ceil(tiles / grid.groupWidth), Math.ceil(groups / grid.groupHeight), 1];
-  const inQuads = quads && outputBlocks % 4 === 0;
-  const tilesAtOnce = inQuads ? tilesOfQuad : block;
+  const inQuads = quads && inputs === inputsOfQuad;
+  const products = inQuads ? quadProducts(params, transform) : blockProducts(params, transform);
+  const outputsAtOnce = inQuads ? outputsOfQuad : block;
+  const outputPlanes = Math.ceil(outputs / outputsAtOnce) * (outputsAtOnce / 4);
   const planes = { tiles: numbers * inputChannelGroups, sums: numbers * outputPlanes };
   const tilesThatFit = stripBytes / (Math.max(planes.tiles, planes.sums) * 16);
   return {
@@ -62,18 +64,7 @@ function threeStages(
         workgroups: perTile(inputChannelGroups),
         to: 'tiles',
       },
-      {
-        shader: inQuads ? 'conv2d-products-quads' : 'conv2d-products',
-        constants: { inputChannelGroups, outputBlocks, ...(inQuads ? {} : { groupWidth }) },
-        workgroups: (tiles) => [
-          Math.ceil((Math.ceil(tiles / tilesAtOnce) * outputBlocks) / (inQuads ? 4 : groupWidth)),
-          numbers,
-          1,
-        ],
-        weights: () => packProducts(params, transform),
-        from: 'tiles',
-        to: 'sums',
-      },
+      { ...products, from: 'tiles', to: 'sums' },
       {
         shader: `${name}-pixels`,
         constants: { ...grid, outputChannelGroups, outputPlanes },
@@ -83,7 +74,34 @@ function threeStages(
         from: 'sums',
       },
     ],
-    tiling: { side, strip: Math.max(1, Math.floor(tilesThatFit / tilesAtOnce)) * tilesAtOnce, planes },
+    tiling: { side, strip: Math.max(1, Math.floor(tilesThatFit / block)) * block, planes },
+  };
+}
+
+/** conv2d-products.wgsl, for any channels. */
+function blockProducts(params: Conv2dParams, transform: Transform): Stage {
+  const inputChannelGroups = Math.ceil(params.inputs / 4);
+  const outputBlocks = Math.ceil(params.outputs / block);
+  return {
+    shader: 'conv2d-products',
+    constants: { inputChannelGroups, outputBlocks, groupWidth },
+    workgroups: (tiles) => [
+      Math.ceil((Math.ceil(tiles / block) * outputBlocks) / groupWidth),
+      transform.length ** 2,
+      1,
+    ],
+    weights: () => packBlocks(params, transform),
+  };
+}
+
+/** conv2d-products-quads.wgsl, for 64 input channels. */
+function quadProducts(params: Conv2dParams, transform: Transform): Stage {
+  const outputQuads = Math.ceil(params.outputs / outputsOfQuad);
+  return {
+    shader: 'conv2d-products-quads',
+    constants: { outputQuads, tilesAtOnce: tilesOfQuad },
+    workgroups: (tiles) => [Math.ceil(tiles / tilesOfQuad) * outputQuads, transform.length ** 2, 1],
+    weights: () => packQuads(params, transform),
   };
 }
 
@@ -122,13 +140,25 @@ function finishing({ activation, bias }: Conv2dParams, adds: boolean, outputChan
 }
 
 /** As shaders/conv2d-products.wgsl reads them: the kernels transformed along columns and rows, in 4×4 matrices. */
-function packProducts(params: Conv2dParams, transform: Transform): Float32Array {
+function packBlocks(params: Conv2dParams, transform: Transform): Float32Array {
   const inputChannelGroups = Math.ceil(params.inputs / 4);
   const outputBlocks = Math.ceil(params.outputs / block);
   const packed = new Float32Array(transform.length ** 2 * outputBlocks * block * inputChannelGroups * 4);
   forEachProduct(params, transform, (o, i, number, value) => {
     const matrices = (number * outputBlocks + Math.floor(o / block)) * inputChannelGroups + (i >> 2);
     packed[matrices * 4 * block + ((o >> 2) & 3) * 16 + (i & 3) * 4 + (o & 3)] = value;
+  });
+  return packed;
+}
+
+/** As shaders/conv2d-products-quads.wgsl reads them: each lane's in the order in which it gets its inputs. */
+function packQuads(params: Conv2dParams, transform: Transform): Float32Array {
+  const eights = Math.ceil(params.outputs / outputsOfQuad) * 4;
+  const packed = new Float32Array(transform.length ** 2 * eights * inputsOfQuad * 8);
+  forEachProduct(params, transform, (o, i, number, value) => {
+    const [eight, lane] = [o >> 3, (o >> 3) & 3];
+    const step = (i & ~15) + ((((i >> 2) & 3) ^ lane) << 2) + (i & 3);
+    packed[((number * eights + eight) * inputsOfQuad + step) * 8 + (o & 7)] = value;
   });
   return packed;
 }
