@@ -10,10 +10,17 @@
 override outputQuads: u32;
 override tilesAtOnce: u32;
 
-@group(0) @binding(3) var<storage, read> weights: array<vec2f>;
+@group(0) @binding(3) var<storage, read> weights: array<mat4x4f>;
 
-const weightCount = 256u;
-var<private> kept: array<vec2f, weightCount>;
+// Of two output channels each.
+var<private> kept: array<vec2f, 256>;
+
+fn keep(first: u32, eight: vec4f, more: vec4f) {
+  kept[first] = eight.xy;
+  kept[first + 1u] = eight.zw;
+  kept[first + 2u] = more.xy;
+  kept[first + 3u] = more.zw;
+}
 
 struct Sums { a: vec2f, b: vec2f, c: vec2f, d: vec2f }
 
@@ -43,8 +50,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) lane:
   let plane = view.tilePlane;
   let eight = id.x % outputQuads * 4u + lane;
   let number = id.y;
-  let firstWeight = (number * outputQuads * 4u + eight) * weightCount;
-  for (var i = 0u; i < weightCount; i++) { kept[i] = weights[firstWeight + i]; }
+  let firstWeights = (number * outputQuads * 4u + eight) * 32u;
+  for (var i = 0u; i < 32u; i++) {
+    let two = weights[firstWeights + i];
+    keep(8u * i, two[0], two[1]);
+    keep(8u * i + 4u, two[2], two[3]);
+  }
   let firstTile = id.x / outputQuads * tilesAtOnce;
   let pastTile = min(firstTile + tilesAtOnce, view.tileCount);
   for (var tile = firstTile; tile < pastTile; tile++) {

@@ -25,6 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let tile = view.firstTile + id.x;
   let x = (tile % columns) * 2u;
   let y = (tile / columns) * 2u;
+  let ending = finishOf(group);
   let first = group * view.tilePlane + id.x;
   let stride = outputPlanes * view.tilePlane;
   let r0 = readRow(first, stride);
@@ -32,8 +33,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let r2 = readRow(first + 6u * stride, stride);
   let left = transform(r0.a, r1.a, r2.a);
   let right = transform(r0.b, r1.b, r2.b);
-  finish(group, x, y, left.a);
-  finish(group, x + 1u, y, right.a);
-  finish(group, x, y + 1u, left.b);
-  finish(group, x + 1u, y + 1u, right.b);
+  finish(ending, group, x, y, left.a);
+  finish(ending, group, x + 1u, y, right.a);
+  finish(ending, group, x, y + 1u, left.b);
+  finish(ending, group, x + 1u, y + 1u, right.b);
 }

@@ -41,6 +41,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let tile = view.firstTile + id.x;
   let x = (tile % columns) * 4u;
   let y = (tile / columns) * 4u;
+  let ending = finishOf(group);
   let first = group * view.tilePlane + id.x;
   let stride = outputPlanes * view.tilePlane;
   let r0 = readRow(first, stride);
@@ -55,9 +56,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let c3 = transform(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d);
   // A loop where four copies would do: it compiles a quarter of finish's loads and stores.
   for (var row = 0u; row < 4u; row++) {
-    finish(group, x, y + row, choose(c0, row));
-    finish(group, x + 1u, y + row, choose(c1, row));
-    finish(group, x + 2u, y + row, choose(c2, row));
-    finish(group, x + 3u, y + row, choose(c3, row));
+    finish(ending, group, x, y + row, choose(c0, row));
+    finish(ending, group, x + 1u, y + row, choose(c1, row));
+    finish(ending, group, x + 2u, y + row, choose(c2, row));
+    finish(ending, group, x + 3u, y + row, choose(c3, row));
   }
 }

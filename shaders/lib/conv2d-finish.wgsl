@@ -8,10 +8,17 @@ override outputChannelGroups: u32;
 @group(0) @binding(3) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(5) var<storage, read> added: array<vec4f>;
 
-fn finish(group: u32, x: u32, y: u32, sum: vec4f) {
-  if (x >= view.width || y >= view.height) { return; }
+struct Finish { bias: vec4f, slope: f32, adds: bool }
+
+// What all pixels of a channel group share: on SwiftShader a read costs as much as all the rest.
+fn finishOf(group: u32) -> Finish {
   let options = weights[0];
-  var value = sum + weights[1u + group];
-  if (options.y != 0.0) { value += added[addedIndex(group, x, y)]; }
-  writeGroup(group, x, y, max(value, options.x * value));
+  return Finish(weights[1u + group], options.x, options.y != 0.0);
+}
+
+fn finish(ending: Finish, group: u32, x: u32, y: u32, sum: vec4f) {
+  if (x >= view.width || y >= view.height) { return; }
+  var value = sum + ending.bias;
+  if (ending.adds) { value += added[addedIndex(group, x, y)]; }
+  writeGroup(group, x, y, max(value, ending.slope * value));
 }
