@@ -16,9 +16,11 @@ fn finishOf(group: u32) -> Finish {
   return Finish(weights[1u + group], options.x, options.y != 0.0);
 }
 
+// One condition without `&&`, and no early return: SwiftShader makes loops and copies of either.
 fn finish(ending: Finish, group: u32, x: u32, y: u32, sum: vec4f) {
-  if (x >= view.width || y >= view.height) { return; }
-  var value = sum + ending.bias;
-  if (ending.adds) { value += added[addedIndex(group, x, y)]; }
-  writeGroup(group, x, y, max(value, ending.slope * value));
+  if ((x < view.width) & (y < view.height)) {
+    var value = sum + ending.bias;
+    if (ending.adds) { value += added[addedIndex(group, x, y)]; }
+    writeGroup(group, x, y, max(value, ending.slope * value));
+  }
 }
