@@ -1,14 +1,33 @@
-// conv2d.wgsl for at most four output channels, as the last layer of a decoder has: there half or more of what it
+// conv2d.wgsl for 3×3 and at most four output channels, as the last layer of a decoder has: there half or more of what it
 // computes would be nobody's. One invocation: 4 × 4 pixels of four output channels; all else is as it is there.
-// The same weights, with one output group; sums are float32 whatever `real` is. Needs readGroup and finish.
+// The same weights, with one output group; sums are float32 whatever `real` is. Needs readGroupUnbranched and finish.
 
-override size: u32;
-override padding: u32;
-// The input's pixel is the enlarged pixel >> enlarge.
-override enlarge: u32;
 override inputChannelGroups: u32;
 override groupWidth: u32;
 override groupHeight: u32;
+
+struct Row { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
+
+fn zeroRow() -> Row { return Row(vec4f(0.0), vec4f(0.0), vec4f(0.0), vec4f(0.0)); }
+
+// Of six pixels of the input, the three that each of the four has around it.
+fn addRow(
+  row: ptr<function, Row>, input: u32, left: i32, y: i32, w0: mat4x4<real>, w1: mat4x4<real>, w2: mat4x4<real>,
+) {
+  let p0 = readGroupUnbranched(input, left, y);
+  let p1 = readGroupUnbranched(input, left + 1, y);
+  let p2 = readGroupUnbranched(input, left + 2, y);
+  let p3 = readGroupUnbranched(input, left + 3, y);
+  let p4 = readGroupUnbranched(input, left + 4, y);
+  let p5 = readGroupUnbranched(input, left + 5, y);
+  (*row).a += vec4f(w0 * p0); (*row).b += vec4f(w0 * p1); (*row).c += vec4f(w0 * p2); (*row).d += vec4f(w0 * p3);
+  (*row).a += vec4f(w1 * p1); (*row).b += vec4f(w1 * p2); (*row).c += vec4f(w1 * p3); (*row).d += vec4f(w1 * p4);
+  (*row).a += vec4f(w2 * p2); (*row).b += vec4f(w2 * p3); (*row).c += vec4f(w2 * p4); (*row).d += vec4f(w2 * p5);
+}
+
+fn choose(a: vec4f, b: vec4f, c: vec4f, d: vec4f, row: u32) -> vec4f {
+  return select(select(a, b, row == 1u), select(c, d, row == 3u), row >= 2u);
+}
 
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -16,46 +35,28 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let y = id.y * 4u + view.firstRow;
   if (x >= view.width || y >= view.height) { return; }
 
-  // a to d: rows of four pixels.
-  var a0 = vec4f(0.0); var a1 = vec4f(0.0); var a2 = vec4f(0.0); var a3 = vec4f(0.0);
-  var b0 = vec4f(0.0); var b1 = vec4f(0.0); var b2 = vec4f(0.0); var b3 = vec4f(0.0);
-  var c0 = vec4f(0.0); var c1 = vec4f(0.0); var c2 = vec4f(0.0); var c3 = vec4f(0.0);
-  var d0 = vec4f(0.0); var d1 = vec4f(0.0); var d2 = vec4f(0.0); var d3 = vec4f(0.0);
-
-  let left = i32(x) - i32(padding);
-  let top = i32(y) - i32(padding);
+  let left = i32(x) - 1;
+  let top = i32(y) - 1;
+  var r0 = zeroRow(); var r1 = zeroRow(); var r2 = zeroRow(); var r3 = zeroRow();
   // The bias comes first.
   var k = 1u;
   for (var input = 0u; input < inputChannelGroups; input++) {
-    for (var ky = 0; ky < i32(size); ky++) {
-      let row = top + ky;
-      // Four neighbours of each row slide along: the first three turns only fill them.
-      var p0 = vec4<real>(); var p1 = vec4<real>(); var p2 = vec4<real>(); var p3 = vec4<real>();
-      var q0 = vec4<real>(); var q1 = vec4<real>(); var q2 = vec4<real>(); var q3 = vec4<real>();
-      var r0 = vec4<real>(); var r1 = vec4<real>(); var r2 = vec4<real>(); var r3 = vec4<real>();
-      var s0 = vec4<real>(); var s1 = vec4<real>(); var s2 = vec4<real>(); var s3 = vec4<real>();
-      for (var kx = -3; kx < i32(size); kx++) {
-        let column = (left + kx + 3) >> enlarge;
-        p0 = p1; p1 = p2; p2 = p3;
-        p3 = readGroup(input, column, row >> enlarge);
-        q0 = q1; q1 = q2; q2 = q3;
-        q3 = readGroup(input, column, (row + 1) >> enlarge);
-        r0 = r1; r1 = r2; r2 = r3;
-        r3 = readGroup(input, column, (row + 2) >> enlarge);
-        s0 = s1; s1 = s2; s2 = s3;
-        s3 = readGroup(input, column, (row + 3) >> enlarge);
-        if (kx < 0) { continue; }
-        let w = mat4x4<real>(weights[k], weights[k + 1u], weights[k + 2u], weights[k + 3u]);
-        a0 += vec4f(w * p0); a1 += vec4f(w * p1); a2 += vec4f(w * p2); a3 += vec4f(w * p3);
-        b0 += vec4f(w * q0); b1 += vec4f(w * q1); b2 += vec4f(w * q2); b3 += vec4f(w * q3);
-        c0 += vec4f(w * r0); c1 += vec4f(w * r1); c2 += vec4f(w * r2); c3 += vec4f(w * r3);
-        d0 += vec4f(w * s0); d1 += vec4f(w * s1); d2 += vec4f(w * s2); d3 += vec4f(w * s3);
-        k += 4u;
-      }
+    for (var ky = 0; ky < 3; ky++) {
+      let w0 = matrixAt(k);
+      let w1 = matrixAt(k + 4u);
+      let w2 = matrixAt(k + 8u);
+      k += 12u;
+      addRow(&r0, input, left, top + ky, w0, w1, w2);
+      addRow(&r1, input, left, top + ky + 1, w0, w1, w2);
+      addRow(&r2, input, left, top + ky + 2, w0, w1, w2);
+      addRow(&r3, input, left, top + ky + 3, w0, w1, w2);
     }
   }
-  finish(0u, x, y, a0); finish(0u, x + 1u, y, a1); finish(0u, x + 2u, y, a2); finish(0u, x + 3u, y, a3);
-  finish(0u, x, y + 1u, b0); finish(0u, x + 1u, y + 1u, b1); finish(0u, x + 2u, y + 1u, b2); finish(0u, x + 3u, y + 1u, b3);
-  finish(0u, x, y + 2u, c0); finish(0u, x + 1u, y + 2u, c1); finish(0u, x + 2u, y + 2u, c2); finish(0u, x + 3u, y + 2u, c3);
-  finish(0u, x, y + 3u, d0); finish(0u, x + 1u, y + 3u, d1); finish(0u, x + 2u, y + 3u, d2); finish(0u, x + 3u, y + 3u, d3);
+  // A loop where four copies would do: it compiles a quarter of finish's loads and stores.
+  for (var row = 0u; row < 4u; row++) {
+    finish(0u, x, y + row, choose(r0.a, r1.a, r2.a, r3.a, row));
+    finish(0u, x + 1u, y + row, choose(r0.b, r1.b, r2.b, r3.b, row));
+    finish(0u, x + 2u, y + row, choose(r0.c, r1.c, r2.c, r3.c, row));
+    finish(0u, x + 3u, y + row, choose(r0.d, r1.d, r2.d, r3.d, row));
+  }
 }

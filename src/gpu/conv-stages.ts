@@ -105,11 +105,13 @@ function quadProducts(params: Conv2dParams, transform: Transform): Stage {
   };
 }
 
-/** For at most four channels, as a decoder ends: conv2d's own kernel computes eight. */
-export function narrowKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel | undefined {
-  if (outputs > 4) return undefined;
+/** For 3×3 and at most four channels, as a decoder ends: conv2d's own kernel computes eight. */
+export function narrowKernel(conv: Kernel, params: Conv2dParams, [, height, width]: Shape): Kernel | undefined {
+  const { outputs, size, padding, upscale } = params;
+  if (outputs > 4 || size !== 3 || padding !== 1 || upscale !== 1) return undefined;
+  const { inputChannelGroups, outputChannelGroups, activation2d, adds } = conv.constants;
   const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 16, 4);
-  const constants = { ...conv.constants, ...grid };
+  const constants = { ...grid, inputChannelGroups, outputChannelGroups, activation2d, adds };
   return { ...conv, shader: 'conv2d-narrow', constants, workgroups, groupRows: 4 * grid.groupHeight };
 }
 

@@ -50,15 +50,15 @@ export function familyOf({ adapterInfo, features }: GPUDevice, precision: Precis
 }
 
 export function stagesOf(layer: Layer, input: Shape, limits: KernelLimits, family: KernelFamily): StagedLayer {
-  const conv = paramsOf(layer, conv2d);
+  // What reads latents has one kernel.
+  const conv = layer.input === 'activations' ? paramsOf(layer, conv2d) : undefined;
   const adds = layer.add !== undefined;
-  const stageable = conv && family !== 'direct' && layer.input === 'activations';
-  const staged = stageable ? stagedForm(conv, adds, family === 'winograd-quads') : undefined;
+  const staged = family === 'direct' ? undefined : conv && stagedForm(conv, adds, family === 'winograd-quads');
   // Both forms have a quarter of the products, and transforms that take half as long again.
   if (staged) return { ...staged, work: (layer.work * 3) / 8 };
   const kernel = layer.kernel(input, limits);
   const shape = layer.outputShape(input);
-  const doubled = conv && layer.input === 'activations' ? doubledKernel(kernel, conv, shape) : undefined;
+  const doubled = conv && doubledKernel(kernel, conv, shape);
   if (doubled) return oneStage(doubled, layer.work / 4);
   const narrow = conv && narrowKernel(kernel, conv, shape);
   // It computes four channels whatever there are, from more reads than the others.
