@@ -115,8 +115,8 @@ export const conv2dExamples: Examples<Conv2dParams> = () => [
   { shape: [128, 2, 3], params: example(128, 4, 3) },
   { shape: [18, 7, 10], params: example(18, 21, 3, { activation: 'leaky' }), add: true },
   // More than one strip of tiles.
-  { shape: [16, 90, 101], params: example(16, 64, 3), add: true },
-  { shape: [16, 49, 47], params: example(16, 64, 3, { upscale: 2 }) },
+  { shape: [64, 90, 101], params: example(64, 40, 3), add: true },
+  { shape: [64, 49, 47], params: example(64, 40, 3, { upscale: 2 }) },
 ];
 
 /** As Op.reference asks, -Infinity must not come out of ReLU as 0. */
