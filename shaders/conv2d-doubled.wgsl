@@ -3,7 +3,7 @@
 // from 4 × 3 pixels of the small picture, without workgroup memory or barriers.
 // weights: bias (outputChannelGroups vec4), then for each output group and input group nine 4×4 matrices, the kernel summed
 // over (0), (0, 1, 2) and (2) of its rows, in each of its columns likewise: columns as in conv2d.wgsl.
-// Needs readGroupUnbranched and finish.
+// Needs lineAt, readLine and finish.
 
 override inputChannelGroups: u32;
 override groupWidth: u32;
@@ -31,19 +31,22 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let row = i32(y / 2u);
   var k = outputChannelGroups + group * inputChannelGroups * 36u;
   for (var input = 0u; input < inputChannelGroups; input++) {
-    let e0 = readGroupUnbranched(input, left, row);
-    let e1 = readGroupUnbranched(input, left + 1, row);
-    let e2 = readGroupUnbranched(input, left + 2, row);
-    let e3 = readGroupUnbranched(input, left + 3, row);
+    let here = lineAt(input, row);
+    let e0 = readLine(here, left);
+    let e1 = readLine(here, left + 1);
+    let e2 = readLine(here, left + 2);
+    let e3 = readLine(here, left + 3);
     // What the rows above and below have more.
-    let u0 = readGroupUnbranched(input, left, row - 1) - e0;
-    let u1 = readGroupUnbranched(input, left + 1, row - 1) - e1;
-    let u2 = readGroupUnbranched(input, left + 2, row - 1) - e2;
-    let u3 = readGroupUnbranched(input, left + 3, row - 1) - e3;
-    let v0 = readGroupUnbranched(input, left, row + 1) - e0;
-    let v1 = readGroupUnbranched(input, left + 1, row + 1) - e1;
-    let v2 = readGroupUnbranched(input, left + 2, row + 1) - e2;
-    let v3 = readGroupUnbranched(input, left + 3, row + 1) - e3;
+    let above = lineAt(input, row - 1);
+    let u0 = readLine(above, left) - e0;
+    let u1 = readLine(above, left + 1) - e1;
+    let u2 = readLine(above, left + 2) - e2;
+    let u3 = readLine(above, left + 3) - e3;
+    let under = lineAt(input, row + 1);
+    let v0 = readLine(under, left) - e0;
+    let v1 = readLine(under, left + 1) - e1;
+    let v2 = readLine(under, left + 2) - e2;
+    let v3 = readLine(under, left + 3) - e3;
     let w00 = matrixAt(k);
     p00 += w00 * (u0 - u1); q00 += w00 * (u1 - u2);
     let w01 = matrixAt(k + 4u);

@@ -1,6 +1,6 @@
 // conv2d.wgsl for 3×3 and at most four output channels, as the last layer of a decoder has: there half or more of what it
 // computes would be nobody's. One invocation: 4 × 4 pixels of four output channels; all else is as it is there.
-// The same weights, with one output group; sums are float32 whatever `real` is. Needs readGroupUnbranched and finish.
+// The same weights, with one output group; sums are float32 whatever `real` is. Needs lineAt, readLine and finish.
 
 override inputChannelGroups: u32;
 override groupWidth: u32;
@@ -14,19 +14,16 @@ fn zeroRow() -> Row { return Row(vec4f(0.0), vec4f(0.0), vec4f(0.0), vec4f(0.0))
 fn addRow(
   row: ptr<function, Row>, input: u32, left: i32, y: i32, w0: mat4x4<real>, w1: mat4x4<real>, w2: mat4x4<real>,
 ) {
-  let p0 = readGroupUnbranched(input, left, y);
-  let p1 = readGroupUnbranched(input, left + 1, y);
-  let p2 = readGroupUnbranched(input, left + 2, y);
-  let p3 = readGroupUnbranched(input, left + 3, y);
-  let p4 = readGroupUnbranched(input, left + 4, y);
-  let p5 = readGroupUnbranched(input, left + 5, y);
+  let line = lineAt(input, y);
+  let p0 = readLine(line, left);
+  let p1 = readLine(line, left + 1);
+  let p2 = readLine(line, left + 2);
+  let p3 = readLine(line, left + 3);
+  let p4 = readLine(line, left + 4);
+  let p5 = readLine(line, left + 5);
   (*row).a += vec4f(w0 * p0); (*row).b += vec4f(w0 * p1); (*row).c += vec4f(w0 * p2); (*row).d += vec4f(w0 * p3);
   (*row).a += vec4f(w1 * p1); (*row).b += vec4f(w1 * p2); (*row).c += vec4f(w1 * p3); (*row).d += vec4f(w1 * p4);
   (*row).a += vec4f(w2 * p2); (*row).b += vec4f(w2 * p3); (*row).c += vec4f(w2 * p4); (*row).d += vec4f(w2 * p5);
-}
-
-fn choose(a: vec4f, b: vec4f, c: vec4f, d: vec4f, row: u32) -> vec4f {
-  return select(select(a, b, row == 1u), select(c, d, row == 3u), row >= 2u);
 }
 
 @compute @workgroup_size(groupWidth, groupHeight)

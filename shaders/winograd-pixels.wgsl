@@ -29,10 +29,6 @@ fn readRow(first: u32, stride: u32) -> Four {
   );
 }
 
-fn choose(column: Four, row: u32) -> vec4f {
-  return select(select(column.a, column.b, row == 1u), select(column.c, column.d, row == 3u), row >= 2u);
-}
-
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let group = id.y;
@@ -56,9 +52,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let c3 = transform(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d);
   // A loop where four copies would do: it compiles a quarter of finish's loads and stores.
   for (var row = 0u; row < 4u; row++) {
-    finish(ending, group, x, y + row, choose(c0, row));
-    finish(ending, group, x + 1u, y + row, choose(c1, row));
-    finish(ending, group, x + 2u, y + row, choose(c2, row));
-    finish(ending, group, x + 3u, y + row, choose(c3, row));
+    finish(ending, group, x, y + row, choose(c0.a, c0.b, c0.c, c0.d, row));
+    finish(ending, group, x + 1u, y + row, choose(c1.a, c1.b, c1.c, c1.d, row));
+    finish(ending, group, x + 2u, y + row, choose(c2.a, c2.b, c2.c, c2.d, row));
+    finish(ending, group, x + 3u, y + row, choose(c3.a, c3.b, c3.c, c3.d, row));
   }
 }

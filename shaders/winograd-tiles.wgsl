@@ -22,9 +22,10 @@ fn transform(d: Six) -> Six {
 }
 
 fn readRow(group: u32, x: i32, y: i32) -> Six {
+  let line = lineAt(group, y);
   return Six(
-    readGroupUnbranched(group, x, y), readGroupUnbranched(group, x + 1, y), readGroupUnbranched(group, x + 2, y),
-    readGroupUnbranched(group, x + 3, y), readGroupUnbranched(group, x + 4, y), readGroupUnbranched(group, x + 5, y),
+    readLine(line, x), readLine(line, x + 1), readLine(line, x + 2),
+    readLine(line, x + 3), readLine(line, x + 4), readLine(line, x + 5),
   );
 }
 

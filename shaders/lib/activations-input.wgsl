@@ -6,17 +6,20 @@
 // Channels 4·group … 4·group + 3 of the input's pixel at the tile's (x, y); zeros outside the picture. A tile's input
 // holds all that the tile looks at, so that beyond its edges there is no picture.
 fn readGroup(group: u32, x: i32, y: i32) -> vec4<real> {
-  let column = x + view.inputColumn;
-  let row = y + view.inputRow;
-  if (column < 0 || row < 0 || column >= i32(view.inputWidth) || row >= i32(view.inputHeight)) { return vec4<real>(); }
-  return inputGroups[(group * view.inputHeight + u32(row)) * view.inputWidth + u32(column)];
+  return readLine(lineAt(group, y), x);
 }
 
-// The same without a branch, for kernels that read many pixels: branches are what SwiftShader's compiler chokes on.
-fn readGroupUnbranched(group: u32, x: i32, y: i32) -> vec4<real> {
-  let place = vec2i(x + view.inputColumn, y + view.inputRow);
-  let size = vec2i(i32(view.inputWidth), i32(view.inputHeight));
-  let inside = vec2u(clamp(place, vec2i(0), size - 1));
-  let pixel = inputGroups[(group * view.inputHeight + inside.y) * view.inputWidth + inside.x];
-  return select(vec4<real>(), pixel, all(place == vec2i(inside)));
+// A row of a group, for kernels that read several of its pixels. No branches: SwiftShader's compiler chokes on many.
+struct Line { first: u32, inside: bool }
+
+fn lineAt(group: u32, y: i32) -> Line {
+  let row = y + view.inputRow;
+  let near = clamp(row, 0, i32(view.inputHeight) - 1);
+  return Line((group * view.inputHeight + u32(near)) * view.inputWidth, row == near);
+}
+
+fn readLine(line: Line, x: i32) -> vec4<real> {
+  let column = x + view.inputColumn;
+  let near = clamp(column, 0, i32(view.inputWidth) - 1);
+  return select(vec4<real>(), inputGroups[line.first + u32(near)], line.inside & (column == near));
 }

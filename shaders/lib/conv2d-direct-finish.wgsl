@@ -15,10 +15,11 @@ fn matrixAt(k: u32) -> mat4x4<real> {
 }
 
 fn finish(group: u32, x: u32, y: u32, sum: vec4f) {
-  if (x >= view.width || y >= view.height || group >= outputChannelGroups) { return; }
-  var value = sum + vec4f(weights[group]);
-  if (adds == 1u) { value += vec4f(added[addedIndex(group, x, y)]); }
-  if (activation2d == 1u) { value = max(value, vec4f(0.0)); }
-  if (activation2d == 2u) { value = max(value, 0.1 * value); }
-  writeGroup(group, x, y, value);
+  if ((x < view.width) & (y < view.height) & (group < outputChannelGroups)) {
+    var value = sum + vec4f(weights[group]);
+    if (adds == 1u) { value += vec4f(added[addedIndex(group, x, y)]); }
+    if (activation2d == 1u) { value = max(value, vec4f(0.0)); }
+    if (activation2d == 2u) { value = max(value, 0.1 * value); }
+    writeGroup(group, x, y, value);
+  }
 }

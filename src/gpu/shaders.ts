@@ -9,6 +9,7 @@ import groupNorm from '../../shaders/group-norm.wgsl?raw';
 import latentMap from '../../shaders/latent-map.wgsl?raw';
 import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
 import activationsOutput from '../../shaders/lib/activations-output.wgsl?raw';
+import choosing from '../../shaders/lib/choose.wgsl?raw';
 import conv2dDirectFinish from '../../shaders/lib/conv2d-direct-finish.wgsl?raw';
 import conv2dFinish from '../../shaders/lib/conv2d-finish.wgsl?raw';
 import latentsInput from '../../shaders/lib/latents.wgsl?raw';
@@ -56,11 +57,12 @@ const kernels: Readonly<Record<string, string>> = {
 
 type Part = readonly [name: string, text: string];
 
-const directFinish: Part = ['lib/conv2d-direct-finish.wgsl', conv2dDirectFinish];
-const stagesFinish: Part = ['lib/conv2d-finish.wgsl', conv2dFinish];
+const choose: Part = ['lib/choose.wgsl', choosing];
+const directFinish: readonly Part[] = [choose, ['lib/conv2d-direct-finish.wgsl', conv2dDirectFinish]];
+const stagesFinish: readonly Part[] = [choose, ['lib/conv2d-finish.wgsl', conv2dFinish]];
 
 /** What the kernels of convolutions end with. */
-const finishes: Readonly<Record<string, Part>> = {
+const finishes: Readonly<Record<string, readonly Part[]>> = {
   conv2d: directFinish,
   'conv2d-doubled': directFinish,
   'conv2d-narrow': directFinish,
@@ -113,12 +115,11 @@ export function joinShader(
   if (kernel === undefined) throw new LatentPreviewError('shader', `shader: there is no ${name}.wgsl`);
   // A picture in means a picture out, and the kernel writes it itself.
   const library: readonly Part[] = input === 'picture' ? [] : [reals[precision], ...inputs[input], ...outputs[output]];
-  const finish = finishes[name];
   const enable = enables[name];
   const parts: readonly Part[] = [
     ...(enable ? [enable] : []),
     ...library,
-    ...(finish ? [finish] : []),
+    ...(finishes[name] ?? []),
     [`${name}.wgsl`, kernel],
   ];
   let line = 1;
