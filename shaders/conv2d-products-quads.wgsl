@@ -3,8 +3,8 @@
 // once, and holds no sum from one tile to the next. The four lanes of a quad have the same tiles and neighbouring outputs:
 // each reads a quarter of a tile for all. A workgroup is one quad, whatever lane is which of its invocations.
 // Needs subgroups.
-// weights: for each number and eight output channels, 64 times the weights of one input channel; step 16 · i + 4 · j + k
-// is channel k of the group that comes from lane ^ j, the lane being eight output channels' place in their quad.
+// weights: for each number and eight output channels, those of one input channel after the other, in the order in which
+// the lane has them: step 16·i + 4·j + k is channel k of input group 4·i + (lane ^ j).
 
 // Of 32 output channels each.
 override outputQuads: u32;
@@ -15,9 +15,9 @@ override tilesAtOnce: u32;
 // Of two output channels each.
 var<private> kept: array<vec2f, 256>;
 
-fn keep(first: u32, eight: vec4f, more: vec4f) {
-  kept[first] = eight.xy;
-  kept[first + 1u] = eight.zw;
+fn keep(first: u32, four: vec4f, more: vec4f) {
+  kept[first] = four.xy;
+  kept[first + 1u] = four.zw;
   kept[first + 2u] = more.xy;
   kept[first + 3u] = more.zw;
 }

@@ -8,14 +8,14 @@ import type { Stage, StagedLayer } from './stages';
 
 /** Channels that one invocation of conv2d-products.wgsl computes, and tiles. */
 const block = 16;
-/** Channels that one quad of conv2d-products-quads.wgsl takes, channels that it computes, and tiles. */
+/** Channels that one quad of conv2d-products-quads.wgsl takes, channels that it computes, and tiles: a strip of Winograd's. */
 const inputsOfQuad = 64;
 const outputsOfQuad = 32;
 const tilesOfQuad = 560;
 /** Invocations in a workgroup of conv2d-products.wgsl. */
 const groupWidth = 16;
-// Of scratch each way. For 64 channels 552 or 560 tiles of 36 numbers: no power of two, which would put all planes on the
-// same lines of a cache.
+// Of scratch each way. For 64 channels 560 tiles of 36 numbers: no power of two, which would put all planes on the same
+// lines of a cache.
 const stripBytes = 5 * 2 ** 20;
 // Below this a transform costs more than it saves.
 const fewestChannels = 16;
