@@ -59,20 +59,21 @@ export function suiteCases(device: GPUDevice): SuiteCase[] {
 
 /** An unpack and the conv after it, which a device runs as one, against one reference after the other. */
 function fusedCases() {
-  return conv2dExamples()
-    .filter(({ params: { inputs, size }, add }) => !add && (inputs < 8 || size > 3))
-    .map(({ shape, params }, index) => ({
-      name: `fused = references: unpack, conv2d (${shape.join(', ')}) #${index}`,
+  const examples = conv2dExamples().filter(({ params: { inputs, size }, add }) => !add && (inputs < 8 || size > 3));
+  return examples.flatMap(({ shape, params }, index) =>
+    (['direct', 'winograd'] as const).map((family) => ({
+      name: `fused = references: unpack, conv2d (${shape.join(', ')}) #${index} ${family}`,
       run: async (device: GPUDevice) => {
         const [channels, height, width] = shape as [number, number, number];
         const layers = [layer(unpack, { channels, clamp: index % 2 === 0 }), layer(conv2d, params)];
         const input = noise(channels * height * width, index + 1).map((value) => value * 5);
         const expected = layers.reduce<Float32Array>((planes, current) => current.reference(planes, shape), input);
         if (fuseLayers(layers).length !== 1) return 'the two are not fused';
-        const actual = await runLayersOnGpu(device, layers, shape, input);
+        const actual = await runLayersOnGpu(device, layers, shape, input, 'float32', family);
         return differingPlanes(actual, expected, layers[1]!.outputShape(shape), tolerances.planes);
       },
-    }));
+    })),
+  );
 }
 
 /** The layer with the pipeline that it has for plain latents, where it has one; the tests' latents are. */

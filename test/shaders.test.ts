@@ -31,7 +31,7 @@ const convStages = [
   'winograd-pixels',
   'nine-pixels',
 ];
-const forms = [...convStages, 'conv2d-narrow', 'conv2d-doubled'].map((name) => ({
+const forms = [...convStages, 'conv2d-narrow', 'conv2d-doubled', 'conv2d-single'].map((name) => ({
   name,
   input: 'activations' as const,
 }));

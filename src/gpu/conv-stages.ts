@@ -115,6 +115,18 @@ export function narrowKernel(conv: Kernel, params: Conv2dParams, [, height, widt
   return { ...conv, shader: 'conv2d-narrow', constants, workgroups, groupRows: 4 * grid.groupHeight };
 }
 
+/** For what reads latents on a software adapter: what conv2d's own kernel saves there, compiling it takes. */
+export function singleKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel {
+  const { workgroups, constants: grid } = pixelGrid(width, height, 16, 4);
+  return {
+    ...conv,
+    shader: 'conv2d-single',
+    constants: { ...conv.constants, ...grid },
+    workgroups: [workgroups[0], workgroups[1], Math.ceil(outputs / 4)],
+    groupRows: grid.groupHeight,
+  };
+}
+
 /** For 3×3 on the picture at twice its size: nine products in one dispatch. */
 export function doubledKernel(conv: Kernel, params: Conv2dParams, [, height, width]: Shape): Kernel | undefined {
   const { size, padding, upscale } = params;

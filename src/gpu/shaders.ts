@@ -5,6 +5,7 @@ import conv2dDoubled from '../../shaders/conv2d-doubled.wgsl?raw';
 import conv2dNarrow from '../../shaders/conv2d-narrow.wgsl?raw';
 import conv2dProducts from '../../shaders/conv2d-products.wgsl?raw';
 import conv2dProductsQuads from '../../shaders/conv2d-products-quads.wgsl?raw';
+import conv2dSingle from '../../shaders/conv2d-single.wgsl?raw';
 import groupNorm from '../../shaders/group-norm.wgsl?raw';
 import latentMap from '../../shaders/latent-map.wgsl?raw';
 import activationsInput from '../../shaders/lib/activations-input.wgsl?raw';
@@ -40,6 +41,7 @@ const kernels: Readonly<Record<string, string>> = {
   'conv2d-narrow': conv2dNarrow,
   'conv2d-products': conv2dProducts,
   'conv2d-products-quads': conv2dProductsQuads,
+  'conv2d-single': conv2dSingle,
   'group-norm': groupNorm,
   'latent-map': latentMap,
   linear,
@@ -66,6 +68,7 @@ const finishes: Readonly<Record<string, readonly Part[]>> = {
   conv2d: directFinish,
   'conv2d-doubled': directFinish,
   'conv2d-narrow': directFinish,
+  'conv2d-single': directFinish,
   'nine-pixels': stagesFinish,
   'winograd-pixels': stagesFinish,
 };

@@ -4,7 +4,7 @@
 import { conv2d } from '../ops/conv2d';
 import { type Kernel, type KernelLimits, type Layer, paramsOf } from '../ops/op';
 import type { Shape } from '../tensor';
-import { doubledKernel, narrowKernel, stagedForm } from './conv-stages';
+import { doubledKernel, narrowKernel, singleKernel, stagedForm } from './conv-stages';
 import type { Precision } from './precision';
 import { type DispatchView, viewWords } from './schedule';
 
@@ -50,17 +50,18 @@ export function familyOf({ adapterInfo, features }: GPUDevice, precision: Precis
 }
 
 export function stagesOf(layer: Layer, input: Shape, limits: KernelLimits, family: KernelFamily): StagedLayer {
-  // What reads latents has one kernel.
-  const conv = layer.input === 'activations' ? paramsOf(layer, conv2d) : undefined;
-  const adds = layer.add !== undefined;
-  const staged = family === 'direct' ? undefined : conv && stagedForm(conv, adds, family === 'winograd-quads');
-  // Both forms have a quarter of the products, and transforms that take half as long again.
-  if (staged) return { ...staged, work: (layer.work * 3) / 8 };
+  const conv = paramsOf(layer, conv2d);
   const kernel = layer.kernel(input, limits);
   const shape = layer.outputShape(input);
-  const doubled = conv && doubledKernel(kernel, conv, shape);
+  if (!conv) return oneStage(kernel, layer.work);
+  const software = family !== 'direct';
+  if (layer.input !== 'activations') return oneStage(software ? singleKernel(kernel, conv, shape) : kernel, layer.work);
+  const staged = software ? stagedForm(conv, layer.add !== undefined, family === 'winograd-quads') : undefined;
+  // Both forms have a quarter of the products, and transforms that take half as long again.
+  if (staged) return { ...staged, work: (layer.work * 3) / 8 };
+  const doubled = doubledKernel(kernel, conv, shape);
   if (doubled) return oneStage(doubled, layer.work / 4);
-  const narrow = conv && narrowKernel(kernel, conv, shape);
+  const narrow = narrowKernel(kernel, conv, shape);
   // It computes four channels whatever there are, from more reads than the others.
   if (narrow) return oneStage(narrow, (layer.work * 8) / conv.outputs);
   return oneStage(kernel, layer.work);
