@@ -1,5 +1,5 @@
 // conv2d.wgsl for 3×3 and at most four output channels, as the last layer of a decoder has: there half or more of what it
-// computes would be nobody's. One invocation: 4 × 4 pixels of four output channels; all else is as it is there.
+// computes would be nobody's. One invocation: 4 × 2 pixels of four output channels; all else is as it is there.
 // The same weights, with one output group; sums are float32 whatever `real` is. Needs lineAt, readLine and finish.
 
 override inputChannelGroups: u32;
@@ -29,12 +29,13 @@ fn addRow(
 @compute @workgroup_size(groupWidth, groupHeight)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let x = id.x * 4u;
-  let y = id.y * 4u + view.firstRow;
+  let y = id.y * 2u + view.firstRow;
   if (x >= view.width || y >= view.height) { return; }
 
   let left = i32(x) - 1;
   let top = i32(y) - 1;
-  var r0 = zeroRow(); var r1 = zeroRow(); var r2 = zeroRow(); var r3 = zeroRow();
+  var above = zeroRow();
+  var below = zeroRow();
   // The bias comes first.
   var k = 1u;
   for (var input = 0u; input < inputChannelGroups; input++) {
@@ -43,17 +44,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       let w1 = matrixAt(k + 4u);
       let w2 = matrixAt(k + 8u);
       k += 12u;
-      addRow(&r0, input, left, top + ky, w0, w1, w2);
-      addRow(&r1, input, left, top + ky + 1, w0, w1, w2);
-      addRow(&r2, input, left, top + ky + 2, w0, w1, w2);
-      addRow(&r3, input, left, top + ky + 3, w0, w1, w2);
+      addRow(&above, input, left, top + ky, w0, w1, w2);
+      addRow(&below, input, left, top + ky + 1, w0, w1, w2);
     }
   }
   // A loop where four copies would do: it compiles a quarter of finish's loads and stores.
-  for (var row = 0u; row < 4u; row++) {
-    finish(0u, x, y + row, choose(r0.a, r1.a, r2.a, r3.a, row));
-    finish(0u, x + 1u, y + row, choose(r0.b, r1.b, r2.b, r3.b, row));
-    finish(0u, x + 2u, y + row, choose(r0.c, r1.c, r2.c, r3.c, row));
-    finish(0u, x + 3u, y + row, choose(r0.d, r1.d, r2.d, r3.d, row));
+  for (var column = 0u; column < 4u; column++) {
+    finish(0u, x + column, y, choose(above.a, above.b, above.c, above.d, column));
+    finish(0u, x + column, y + 1u, choose(below.a, below.b, below.c, below.d, column));
   }
 }

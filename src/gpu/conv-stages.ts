@@ -110,9 +110,9 @@ export function narrowKernel(conv: Kernel, params: Conv2dParams, [, height, widt
   const { outputs, size, padding, upscale } = params;
   if (outputs > 4 || size !== 3 || padding !== 1 || upscale !== 1) return undefined;
   const { inputChannelGroups, outputChannelGroups, activation2d, adds } = conv.constants;
-  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 4), 16, 4);
+  const { workgroups, constants: grid } = pixelGrid(Math.ceil(width / 4), Math.ceil(height / 2), 16, 4);
   const constants = { ...grid, inputChannelGroups, outputChannelGroups, activation2d, adds };
-  return { ...conv, shader: 'conv2d-narrow', constants, workgroups, groupRows: 4 * grid.groupHeight };
+  return { ...conv, shader: 'conv2d-narrow', constants, workgroups, groupRows: 2 * grid.groupHeight };
 }
 
 /** For what reads latents on a software adapter: what conv2d's own kernel saves there, compiling it takes. */
