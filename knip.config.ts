@@ -8,7 +8,7 @@ import { root } from './scripts/setup.mjs';
 const config: KnipConfig = {
   ignoreExportsUsedInFile: true,
   ignoreBinaries: ['clang'],
-  // Types for whoever has these; Next.js, which the tests do without; what tests run or load into a page.
+  // Types for whoever has these; what tests run or load into a page.
   ignoreDependencies: ['react', 'vue', 'svelte', '@arethetypeswrong/cli', '@tensorflow/tfjs-backend-webgpu'],
   workspaces: {
     '.': {

@@ -7,7 +7,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { dawnEnvironment, ensureChromium, installDependencies, requireNode, root } from '../scripts/setup.mjs';
+import {
+  dawnEnvironment,
+  ensureChromium,
+  ensureFolder,
+  installDependencies,
+  requireNode,
+  root,
+} from '../scripts/setup.mjs';
 import { chromium, firefox } from './browsers.mjs';
 import { canMeasure, memory, processorTime } from './processes.mjs';
 import { browserReport, nodeReport } from './report.mjs';
@@ -53,16 +60,7 @@ const machine = () => ({
 
 /** The peers, in a folder of their own: nobody else needs 470 MB. */
 function installPeers() {
-  const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const current = ([name, version]) => {
-    const manifest = join(folder, 'node_modules', name, 'package.json');
-    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version;
-  };
-  if (Object.entries(dependencies).every(current)) return;
-  // Without scripts: the peers' are for Node, here they run in a page.
-  const args = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts'];
-  const { status } = spawnSync('npm', args, { cwd: folder, stdio: 'inherit', shell: process.platform === 'win32' });
-  if (status !== 0) throw new Error('the peers could not be installed from the npm registry');
+  if (!ensureFolder('bench')) throw new Error('the peers could not be installed from the npm registry');
 }
 
 async function build(outDir, settings) {

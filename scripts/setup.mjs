@@ -44,11 +44,11 @@ export function requireNode() {
 const lockedPackages = (path) => Object.entries(JSON.parse(readFileSync(path, 'utf8')).packages ?? {});
 
 /** Whether node_modules holds what package-lock.json asks for. By content: a checkout does not keep file times. */
-function dependenciesAreCurrent(folder = root) {
-  const record = join(folder, 'node_modules', '.package-lock.json');
+function dependenciesAreCurrent() {
+  const record = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(record)) return false;
   const installed = new Map(lockedPackages(record).map(([path, { version }]) => [path, version]));
-  return lockedPackages(join(folder, 'package-lock.json')).every(
+  return lockedPackages(join(root, 'package-lock.json')).every(
     // Optional packages are mostly other platforms' binaries.
     ([path, { version, optional }]) => path === '' || optional || installed.get(path) === version,
   );
@@ -67,22 +67,21 @@ export function installDependencies() {
   process.exit(1);
 }
 
-/** What the examples of frameworks are built with, in a folder of its own; false where it could not be installed. */
-export function ensureExamples() {
-  const folder = join(root, 'examples');
-  if (dependenciesAreCurrent(folder)) return true;
-  // Not `ci`: Next names compilers for systems whose packages not every registry has. All versions are exact. And what was
-  // built before in this process may have set NODE_ENV to production.
-  return run('npm', [
-    'install',
-    '--prefix',
-    folder,
-    '--no-package-lock',
-    '--include=dev',
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-  ]);
+/**
+ * The packages of a folder of its own, whose versions are all exact; false where they could not be installed. Without a lock:
+ * Next names compilers for systems whose packages not every registry has.
+ */
+export function ensureFolder(name) {
+  const folder = join(root, name);
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const current = ([dependency, version]) => {
+    const manifest = join(folder, 'node_modules', dependency, 'package.json');
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version;
+  };
+  if (Object.entries({ ...dependencies, ...devDependencies }).every(current)) return true;
+  // What was built before in this process may have set NODE_ENV to production, which leaves out what is for development.
+  const options = ['--no-package-lock', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
+  return run('npm', ['install', '--prefix', folder, ...options]);
 }
 
 const isRoot = process.getuid?.() === 0;

@@ -9,8 +9,8 @@ import { parseArgs, stripVTControlCharacters } from 'node:util';
 import {
   dawnEnvironment,
   ensureChromium,
-  ensureExamples,
   ensureFirefox,
+  ensureFolder,
   ensureNaga,
   ensureVulkanLoader,
   installDependencies,
@@ -143,7 +143,7 @@ function missing(what, why) {
 
 async function frameworks() {
   if (!chromium) return failure('no Chromium: set LP_CHROMIUM or install one (apt, Playwright)');
-  return ensureExamples()
+  return ensureFolder('examples')
     ? vitest('frameworks')
     : missing('examples of frameworks', 'their packages could not be installed from the npm registry');
 }

@@ -8,8 +8,6 @@ override groupHeight: u32;
 
 struct Row { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
 
-fn zeroRow() -> Row { return Row(vec4f(0.0), vec4f(0.0), vec4f(0.0), vec4f(0.0)); }
-
 // Of six pixels of the input, the three that each of the four has around it.
 fn addRow(
   row: ptr<function, Row>, input: u32, left: i32, y: i32, w0: mat4x4<real>, w1: mat4x4<real>, w2: mat4x4<real>,
@@ -34,8 +32,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
   let left = i32(x) - 1;
   let top = i32(y) - 1;
-  var above = zeroRow();
-  var below = zeroRow();
+  var above = Row();
+  var below = Row();
   // The bias comes first.
   var k = 1u;
   for (var input = 0u; input < inputChannelGroups; input++) {

@@ -50,10 +50,8 @@ function threeStages(
   const perTile =
     (groups: number): Stage['workgroups'] =>
     (tiles) => [Math.ceil(tiles / grid.groupWidth), Math.ceil(groups / grid.groupHeight), 1];
-  const inQuads = quads && inputs === inputsOfQuad;
-  const products = inQuads ? quadProducts(params, transform) : blockProducts(params, transform);
-  const outputsAtOnce = inQuads ? outputsOfQuad : block;
-  const outputPlanes = Math.ceil(outputs / outputsAtOnce) * (outputsAtOnce / 4);
+  const form = quads && inputs === inputsOfQuad ? quadProducts : blockProducts;
+  const { outputPlanes, ...products } = form(params, transform);
   const planes = { tiles: numbers * inputChannelGroups, sums: numbers * outputPlanes };
   const tilesThatFit = stripBytes / (Math.max(planes.tiles, planes.sums) * 16);
   return {
@@ -78,8 +76,13 @@ function threeStages(
   };
 }
 
+/** With the planes of sums that it leaves for each number: groups of the channels, rounded up to what it computes at once. */
+interface Products extends Stage {
+  readonly outputPlanes: number;
+}
+
 /** conv2d-products.wgsl, for any channels. */
-function blockProducts(params: Conv2dParams, transform: Transform): Stage {
+function blockProducts(params: Conv2dParams, transform: Transform): Products {
   const inputChannelGroups = Math.ceil(params.inputs / 4);
   const outputBlocks = Math.ceil(params.outputs / block);
   return {
@@ -91,17 +94,19 @@ function blockProducts(params: Conv2dParams, transform: Transform): Stage {
       1,
     ],
     weights: () => packBlocks(params, transform),
+    outputPlanes: (outputBlocks * block) / 4,
   };
 }
 
 /** conv2d-products-quads.wgsl, for 64 input channels. */
-function quadProducts(params: Conv2dParams, transform: Transform): Stage {
+function quadProducts(params: Conv2dParams, transform: Transform): Products {
   const outputQuads = Math.ceil(params.outputs / outputsOfQuad);
   return {
     shader: 'conv2d-products-quads',
     constants: { outputQuads, tilesAtOnce: tilesOfQuad },
     workgroups: (tiles) => [Math.ceil(tiles / tilesOfQuad) * outputQuads, transform.length ** 2, 1],
     weights: () => packQuads(params, transform),
+    outputPlanes: (outputQuads * outputsOfQuad) / 4,
   };
 }
 
