@@ -27,9 +27,13 @@ interface Hub {
 /** The page with four-channel latents on show; whatever it asks of elsewhere is answered here and noted. */
 async function openWithHub(page: Page): Promise<Hub> {
   const hub: Hub = { asked: [], answer: 'file' };
-  await page.route('**/assets/*.js', async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: (await response.text()).replaceAll(taesd.sha256, sha256) });
+  // Read where they were built: a fetch over an idle connection, which the server is just closing, would be reset.
+  await page.route('**/assets/*.js', (route) => {
+    const script = readFileSync(
+      new URL(`../../demo-dist${new URL(route.request().url()).pathname}`, import.meta.url),
+      'utf8',
+    );
+    return route.fulfill({ contentType: 'text/javascript', body: script.replaceAll(taesd.sha256, sha256) });
   });
   await page.route(/^https?:\/\/(?!127\.0\.0\.1)/, async (route) => {
     hub.asked.push(route.request().url());
