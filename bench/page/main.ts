@@ -4,7 +4,7 @@
 import './meter';
 import type { Contender, Session } from './contender';
 import { loop } from './loop';
-import { type BenchOptions, latentsOf, measure, timed } from './measure';
+import { type BenchOptions, latentsOf, measure, slowRounds, timed } from './measure';
 import { charge } from './meter';
 import { miniNetwork } from './mini';
 import { linearNetwork, nominalFlops, taesdNetwork } from './network';
@@ -64,7 +64,7 @@ async function runAlone({ name, size, weights }: Extract<Orders, { mode: 'alone'
   });
   await mark('first');
   const steady: number[] = [];
-  for (let spent = 0; steady.length < 1 || (spent < 3000 && steady.length < 50); spent += steady.at(-1)!)
+  for (let spent = 0; steady.length < slowRounds || (spent < 3000 && steady.length < 50); spent += steady.at(-1)!)
     steady.push(await timed(() => session?.decode(latents)));
   await mark('steady');
   return { name, size, flops: nominalFlops(network, size), cold, steady };
