@@ -217,8 +217,8 @@ const notes = `## How to read this
   there. "first" is the first decode at that size.
 - "processor ms" is user and system time of all of the browser's processes per steady decode, with a resolution of 10 ms in
   all; "–" where too little was seen.
-- Fast decodes are averaged over at least 20 ms per entry. What takes more than 10 s has three steady decodes instead of
-  five; what would take more than 75 s (onnxruntime-web's older form: 20 s) is not run.
+- Fast decodes are averaged over at least 20 ms per entry. What takes more than 10 s has three steady decodes; what
+  would take more than 75 s (onnxruntime-web's older form: 20 s) is not run.
 - eff-GFLOP/s counts the operations of direct convolutions, the nominal ones, so clever algorithms may exceed what they
   execute; the share that their products are of the nominal ones is a column, their transforms are not counted.
 - "kernels for GPUs" are those that real GPUs run; software adapters run others by default.

@@ -80,6 +80,7 @@ export function ensureFolder(name) {
   };
   if (Object.entries({ ...dependencies, ...devDependencies }).every(current)) return true;
   // What was built before in this process may have set NODE_ENV to production, which leaves out what is for development.
+  // No package here needs its install scripts.
   const options = ['--no-package-lock', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
   return run('npm', ['install', '--prefix', folder, ...options]);
 }

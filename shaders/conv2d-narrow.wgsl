@@ -1,6 +1,6 @@
 // conv2d.wgsl for 3×3 and at most four output channels, as the last layer of a decoder has: there half or more of what it
 // computes would be nobody's. One invocation: 4 × 2 pixels of four output channels; all else is as it is there.
-// The same weights, with one output group; sums are float32 whatever `real` is. Needs lineAt, readLine and finish.
+// The same weights, with one output group; sums are float32 whatever `real` is. Needs lineAt, readLine, choose and finish.
 
 override inputChannelGroups: u32;
 override groupWidth: u32;

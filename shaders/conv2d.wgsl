@@ -2,7 +2,7 @@
 // where `upscale` is 2, plus bias, plus what `added` holds, activated. Direct, without workgroup memory or barriers.
 // weights: bias (outputGroups vec4), then for each output group, input group, row and column of the kernel four vec4:
 // column j holds the weights of input channel 4·group + j for the four output channels.
-// Needs readGroup and finish. Channels beyond the last have weights 0.
+// Needs readGroup, choose and finish. Channels beyond the last have weights 0.
 
 override size: u32;
 override padding: u32;

@@ -1,6 +1,6 @@
 // The last of three stages of a 3×3 convolution by Winograd's F(4×4, 3×3). One invocation: a 4×4 tile of four channels,
 // from the 36 sums of products that conv2d-products.wgsl left, with all that follows a convolution.
-// Needs finish.
+// Needs choose and finish.
 
 override groupWidth: u32;
 override groupHeight: u32;

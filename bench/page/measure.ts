@@ -51,8 +51,9 @@ export interface Row {
   skipped?: string;
 }
 
-/** Milliseconds from which on a decode is slow, and the steady decodes that it is measured by: the fewest that have a spread. */
+/** Milliseconds from which on a decode is slow. */
 const slowFrom = 10_000;
+/** What it is measured by: the fewest steady decodes with a median and a spread. */
 export const slowRounds = 3;
 /** Milliseconds that a decode may take, as the size before lets expect. */
 const longest = 75_000;

@@ -1,5 +1,6 @@
-// What direct convolutions have in common: their weights, and what follows the sums: bias, what is added, activation. Joined in
-// front of conv2d.wgsl, conv2d-doubled.wgsl and conv2d-narrow.wgsl, whose layers have pipelines of their own; conv2d-finish.wgsl is for those that share one.
+// What direct convolutions have in common: their weights, and what follows the sums: bias, what is added, activation.
+// Joined in front of conv2d.wgsl and of its doubled, narrow and single forms, whose layers have pipelines of their own;
+// conv2d-finish.wgsl is for those that share one.
 // weights: bias (outputChannelGroups vec4), then whatever the kernel itself reads.
 
 override outputChannelGroups: u32;

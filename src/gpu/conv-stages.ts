@@ -121,13 +121,13 @@ export function narrowKernel(conv: Kernel, params: Conv2dParams, [, height, widt
 }
 
 /** For what reads latents on a software adapter: what conv2d's own kernel saves there, compiling it takes. */
-export function singleKernel(conv: Kernel, { outputs }: Conv2dParams, [, height, width]: Shape): Kernel {
-  const { workgroups, constants: grid } = pixelGrid(width, height, 16, 4);
+export function singleKernel(conv: Kernel, [, height, width]: Shape): Kernel {
+  const { workgroups, constants: grid } = pixelGrid(width, height);
   return {
     ...conv,
     shader: 'conv2d-single',
     constants: { ...conv.constants, ...grid },
-    workgroups: [workgroups[0], workgroups[1], Math.ceil(outputs / 4)],
+    workgroups: [workgroups[0], workgroups[1], conv.constants.outputChannelGroups],
     groupRows: grid.groupHeight,
   };
 }

@@ -51,14 +51,16 @@ export function familyOf({ adapterInfo, features }: GPUDevice, precision: Precis
 
 export function stagesOf(layer: Layer, input: Shape, limits: KernelLimits, family: KernelFamily): StagedLayer {
   const conv = paramsOf(layer, conv2d);
-  const kernel = layer.kernel(input, limits);
-  const shape = layer.outputShape(input);
-  if (!conv) return oneStage(kernel, layer.work);
   const software = family !== 'direct';
-  if (layer.input !== 'activations') return oneStage(software ? singleKernel(kernel, conv, shape) : kernel, layer.work);
-  const staged = software ? stagedForm(conv, layer.add !== undefined, family === 'winograd-quads') : undefined;
+  const readsLatents = layer.input !== 'activations';
+  const stages = conv && software && !readsLatents;
+  const staged = stages ? stagedForm(conv, layer.add !== undefined, family === 'winograd-quads') : undefined;
   // Both forms have a quarter of the products, and transforms that take half as long again.
   if (staged) return { ...staged, work: (layer.work * 3) / 8 };
+  const kernel = layer.kernel(input, limits);
+  if (!conv) return oneStage(kernel, layer.work);
+  const shape = layer.outputShape(input);
+  if (readsLatents) return oneStage(software ? singleKernel(kernel, shape) : kernel, layer.work);
   const doubled = doubledKernel(kernel, conv, shape);
   if (doubled) return oneStage(doubled, layer.work / 4);
   const narrow = narrowKernel(kernel, conv, shape);
